@@ -1,0 +1,102 @@
+// The door between regions, for nodes only: a child of another region asks for a leg, or something is to be told.
+
+import { activeOrigin, regionClaimOf, sameHolder, type StreamClaims } from '#routing/claims.ts';
+import { streamName } from '#routing/names.ts';
+import { NodeUnreachable } from '#routing/node-client.ts';
+import {
+  cascadeRequest,
+  type LegAnswer,
+  type LegRequest,
+  legAnswer,
+  type Notice,
+  nothing,
+} from '#routing/node-messages.ts';
+import type { NodeRecord } from '#routing/node-record.ts';
+import { Problem, parse, unavailable } from '#routing/problem.ts';
+import { context, type FunctionContext } from '../context.ts';
+import { bodyText, endpoint, type HttpAnswer, type HttpEvent, pathParameter } from '../http/endpoint.ts';
+
+/** As many parents in a row as a node follows inside its region. */
+const MAX_REDIRECTS = 6;
+
+async function post(event: HttpEvent): Promise<HttpAnswer> {
+  const here = context();
+  const stream = parse(streamName, pathParameter(event, 'stream'), 'stream');
+  const request = parse(cascadeRequest, json(event), 'cascade');
+  const about = request.ask === 'leg' ? request.leg.stream : request.notice.stream;
+  if (about !== stream) throw new Problem(400, 'invalid-request', `the path says ${stream}, the body ${about}`);
+  if (request.ask === 'leg') return answer(await askForLeg(here, request.leg));
+  await passOn(here, request.notice);
+  return answer({ v: 1 });
+}
+
+/** The leg from this region's origin, or from whom the origin names when it feeds enough children itself. */
+async function askForLeg(here: FunctionContext, request: LegRequest): Promise<LegAnswer> {
+  const { stream } = request;
+  const origin = activeOrigin(await here.routes.claims(stream));
+  if (origin?.region !== here.region.id) {
+    // The map changed under the child, or has not arrived here yet: the child reads it again.
+    here.routes.forget(stream);
+    throw new Problem(410, 'stream-not-here', `${stream} has no active origin in ${here.region.id}`);
+  }
+  const nodes = await here.aliveNodes();
+  let parent = nodes.find((node) => sameHolder(node, origin));
+  if (parent === undefined) throw new Problem(410, 'stream-not-here', `the origin of ${stream} is gone`);
+  for (let depth = 0; depth < MAX_REDIRECTS; depth += 1) {
+    const given = await callNode(here, parent, request);
+    if (given.result !== 'elsewhere') return given;
+    const candidates: NodeRecord[] = nodes.filter(({ nodeId }) => given.nodeIds.includes(nodeId));
+    parent = candidates[Math.floor(Math.random() * candidates.length)];
+    if (parent === undefined) break;
+  }
+  throw unavailable('no-room', `no node of ${here.region.id} that has ${stream} can feed another child now`);
+}
+
+async function callNode(here: FunctionContext, node: NodeRecord, request: LegRequest): Promise<LegAnswer> {
+  try {
+    const body = { method: 'POST', path: '/v1/legs', body: request, answer: legAnswer, timeout: here.timing.call } as const;
+    return await here.nodes.call(node, body);
+  } catch (error) {
+    if (error instanceof NodeUnreachable) throw unavailable('node-unreachable', error.message);
+    throw error;
+  }
+}
+
+/** A notice goes to the nodes of this region that hold a role for the stream. */
+async function passOn(here: FunctionContext, notice: Notice): Promise<void> {
+  here.routes.forget(notice.stream);
+  const holders = holdersHere(await here.routes.claims(notice.stream), here.region.id);
+  const nodes = (await here.aliveNodes()).filter((node) => holders.some((holder) => sameHolder(holder, node)));
+  await Promise.all(
+    nodes.map((node) =>
+      here.nodes
+        .call(node, { method: 'POST', path: '/v1/notices', body: notice, answer: nothing, timeout: here.timing.call })
+        .catch((error: unknown) => {
+          // A node that cannot be told finds out by its own checks.
+          console.warn(JSON.stringify({ level: 'warn', message: String(error), stream: notice.stream }));
+        }),
+    ),
+  );
+}
+
+const holdersHere = (claims: StreamClaims, region: string) => {
+  const secondary = regionClaimOf(claims, region);
+  const origins = claims.origins.filter((claim) => claim.region === region);
+  return [...origins, ...(secondary ? [secondary] : [])].filter(({ releasedAt }) => releasedAt === undefined);
+};
+
+const answer = (body: unknown): HttpAnswer => ({
+  statusCode: 200,
+  headers: { 'Content-Type': 'application/json' },
+  body: JSON.stringify(body),
+});
+
+function json(event: HttpEvent): unknown {
+  try {
+    return JSON.parse(bodyText(event));
+  } catch {
+    throw new Problem(400, 'invalid-request', 'the body is not JSON');
+  }
+}
+
+export const handler = endpoint({ routes: [{ method: 'POST', path: '/cascade/{stream}', handle: post }] });

@@ -1,0 +1,119 @@
+// What a warm function keeps between its invocations: configuration, clients, keys and caches, made once.
+
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
+import { type Account, DynamoControlStore } from '#routing/control-store.ts';
+import { DynamoNodeRegistry } from '#routing/dynamo-node-registry.ts';
+import { DynamoStreamMap } from '#routing/dynamo-stream-map.ts';
+import { regionId } from '#routing/names.ts';
+import { NodeClient } from '#routing/node-client.ts';
+import { aliveNodes, type NodeRecord } from '#routing/node-record.ts';
+import type { RegionApi } from '#routing/region-client.ts';
+import { RouteCache } from '#routing/route-cache.ts';
+import { SessionUrls } from '#routing/session-url.ts';
+import type { StreamMap } from '#routing/stream-map.ts';
+import { type Timing, timingFrom } from '#routing/timing.ts';
+
+/** Milliseconds for which a checked API secret is not asked for again: revocation takes effect within this. */
+const SECRET_CACHE = 5_000;
+const REMEMBERED_SECRETS = 1_000;
+
+const key = z.base64().transform((text, context) => {
+  const bytes = new Uint8Array(Buffer.from(text, 'base64'));
+  if (bytes.length >= 32) return bytes;
+  context.addIssue('at least 32 bytes, base64');
+  return z.NEVER;
+});
+
+const environmentSchema = z.object({
+  MERIDIAN_REGION: regionId,
+  MERIDIAN_REGIONS: z
+    .string()
+    .transform((text, context): unknown => {
+      try {
+        return JSON.parse(text);
+      } catch {
+        context.addIssue('not JSON');
+        return z.NEVER;
+      }
+    })
+    .pipe(z.array(z.object({ id: regionId, api: z.url() })).min(1)),
+  MERIDIAN_STREAMS_TABLE: z.string().min(3),
+  MERIDIAN_NODES_TABLE: z.string().min(3),
+  MERIDIAN_CONTROL_TABLE: z.string().min(3),
+  /** Only where DynamoDB is not AWS's own. */
+  MERIDIAN_DYNAMODB_ENDPOINT: z.url().optional(),
+  MERIDIAN_CLUSTER_KEY: key,
+  MERIDIAN_TOKEN_KEY: key,
+  MERIDIAN_SESSION_KEY: key,
+});
+
+export interface FunctionContext {
+  region: RegionApi;
+  regions: readonly RegionApi[];
+  timing: Timing;
+  streamMap: StreamMap;
+  routes: RouteCache;
+  nodes: NodeClient;
+  sessionUrls: SessionUrls;
+  tokenKey: Uint8Array;
+  /** The account of an API secret, remembered for {@link SECRET_CACHE} ms. */
+  accountOf: (apiSecret: string) => Promise<Account | undefined>;
+  /** The region's living nodes. */
+  aliveNodes: () => Promise<NodeRecord[]>;
+}
+
+/** @throws Error naming every variable that is missing or wrong. */
+export function contextFrom(environment: NodeJS.ProcessEnv): FunctionContext {
+  const parsed = environmentSchema.safeParse(environment);
+  if (!parsed.success) {
+    const wrong = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+    throw new Error(`wrong configuration: ${wrong.join('; ')}`);
+  }
+  const config = parsed.data;
+  const regions = config.MERIDIAN_REGIONS;
+  const region = regions.find(({ id }) => id === config.MERIDIAN_REGION);
+  if (region === undefined) {
+    throw new Error(`wrong configuration: MERIDIAN_REGIONS does not contain MERIDIAN_REGION ${config.MERIDIAN_REGION}`);
+  }
+  const timing = timingFrom(environment);
+  const dynamo = DynamoDBDocumentClient.from(
+    new DynamoDBClient({
+      region: region.id,
+      maxAttempts: 2,
+      requestHandler: { connectionTimeout: timing.call, requestTimeout: timing.call },
+      ...(config.MERIDIAN_DYNAMODB_ENDPOINT ? { endpoint: config.MERIDIAN_DYNAMODB_ENDPOINT } : {}),
+    }),
+  );
+  const streamMap = new DynamoStreamMap(dynamo, config.MERIDIAN_STREAMS_TABLE);
+  const nodeRegistry = new DynamoNodeRegistry(dynamo, config.MERIDIAN_NODES_TABLE);
+  const controlStore = new DynamoControlStore(dynamo, config.MERIDIAN_CONTROL_TABLE);
+  const routes = new RouteCache({ streamMap, nodeRegistry, maxAge: timing.routeCache });
+  const accounts = new LRUCache<string, { account: Account | undefined }>({
+    max: REMEMBERED_SECRETS,
+    ttl: SECRET_CACHE,
+    fetchMethod: async (secret) => ({ account: await controlStore.accountOf(secret) }),
+  });
+  return {
+    region,
+    regions,
+    timing,
+    streamMap,
+    routes,
+    nodes: new NodeClient(config.MERIDIAN_CLUSTER_KEY),
+    sessionUrls: new SessionUrls(config.MERIDIAN_SESSION_KEY.slice(0, 32)),
+    tokenKey: config.MERIDIAN_TOKEN_KEY,
+    accountOf: async (secret) => (await accounts.forceFetch(secret)).account,
+    aliveNodes: async () => aliveNodes(await routes.nodes(), Date.now(), timing.nodeDeadAfter),
+  };
+}
+
+let made: FunctionContext | undefined;
+
+/** The execution environment's one context. */
+export const context = (): FunctionContext => {
+  made ??= contextFrom(process.env);
+  return made;
+};

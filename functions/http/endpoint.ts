@@ -1,0 +1,109 @@
+// What every HTTP function has around its routes: CORS, 405 and 404, and errors as the caller expects them.
+
+import middy from '@middy/core';
+import httpCors from '@middy/http-cors';
+import httpRouter, { type Method, type Route } from '@middy/http-router';
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
+import { Problem } from '#routing/problem.ts';
+
+export type HttpEvent = APIGatewayProxyEventV2;
+export type HttpAnswer = APIGatewayProxyStructuredResultV2;
+
+export interface EndpointRoute {
+  method: Exclude<Method, 'ANY'>;
+  path: string;
+  handle: (event: HttpEvent) => Promise<HttpAnswer> | HttpAnswer;
+}
+
+export interface EndpointOptions {
+  routes: readonly EndpointRoute[];
+  /** How an error looks; problem details unless said otherwise. */
+  errorBody?: (problem: Problem) => { contentType: string; body: string };
+}
+
+/** A browser may keep a preflight's answer this long, in seconds; Chromium's own limit. */
+const PREFLIGHT_AGE = 7_200;
+
+const problemDetails = (problem: Problem) => ({
+  contentType: 'application/problem+json',
+  body: JSON.stringify(problem),
+});
+
+/** A Lambda handler of these routes. */
+export function endpoint({ routes, errorBody = problemDetails }: EndpointOptions) {
+  return middy<HttpEvent, HttpAnswer>()
+    .use(
+      httpCors({
+        origin: '*',
+        methods: 'GET,HEAD,POST,PATCH,DELETE,OPTIONS',
+        headers: 'Authorization, Content-Type, If-Match',
+        exposeHeaders: 'Location, Link, ETag, Accept-Post, Retry-After',
+        maxAge: PREFLIGHT_AGE,
+      }),
+    )
+    .onError((request) => {
+      const { error } = request;
+      const problem = error instanceof Problem ? error : unexpected(error, request.event);
+      const { contentType, body } = errorBody(problem);
+      request.response = {
+        statusCode: problem.status,
+        headers: { ...problem.headers, 'Content-Type': contentType, 'Cache-Control': 'no-store' },
+        body,
+      };
+    })
+    .handler(
+      httpRouter<HttpEvent, HttpAnswer>({
+        routes: routes.map(({ method, path, handle }): Route<HttpEvent, HttpAnswer> => ({
+          method,
+          path,
+          handler: async (event: HttpEvent) => handle(event),
+        })),
+        notFoundResponse: ({ method, path }) => {
+          throw notFound(routes, method, path);
+        },
+      }),
+    );
+}
+
+/** 405 with `Allow` where the path has other methods, else 404. */
+function notFound(routes: readonly EndpointRoute[], method: string, path: string): Problem {
+  const allowed = routes.filter((route) => pathPattern(route.path).test(path)).map((route) => route.method);
+  if (allowed.length === 0) return new Problem(404, 'unknown-path', `there is nothing at ${path}`);
+  return new Problem(405, 'method-not-allowed', `${path} has no ${method}`, { Allow: allowed.join(', ') });
+}
+
+const pathPattern = (path: string): RegExp => new RegExp(`^${path.replace(/\{[^}]+\}/g, '[^/]+')}/?$`);
+
+/** What nobody foresaw: told in full to the log, and to the caller only that it happened. */
+function unexpected(error: unknown, event: HttpEvent): Problem {
+  console.error(
+    JSON.stringify({
+      level: 'error',
+      message: 'unexpected error',
+      requestId: event.requestContext?.requestId,
+      route: event.routeKey,
+      error: error instanceof Error ? { name: error.name, message: error.message, stack: error.stack } : String(error),
+    }),
+  );
+  return new Problem(500, 'internal-error', 'something went wrong on our side; the log has it under this request');
+}
+
+/** A path parameter, decoded. @throws Problem 400 when it is not valid percent-encoding. */
+export function pathParameter(event: HttpEvent, name: string): string {
+  try {
+    return decodeURIComponent(event.pathParameters?.[name] ?? '');
+  } catch {
+    throw new Problem(400, 'invalid-request', `${name} in the path is not valid percent-encoding`);
+  }
+}
+
+/** The body as text, whatever form API Gateway gave it. */
+export const bodyText = ({ body, isBase64Encoded }: HttpEvent): string =>
+  isBase64Encoded ? Buffer.from(body ?? '', 'base64').toString() : (body ?? '');
+
+/** The bearer token of `Authorization`, else of `?token=` for clients that cannot set headers. */
+export function bearerToken({ headers, queryStringParameters }: HttpEvent): string | undefined {
+  const [scheme, token] = (headers['authorization'] ?? '').trim().split(/\s+/);
+  if (scheme?.toLowerCase() === 'bearer' && token) return token;
+  return queryStringParameters?.['token'] || undefined;
+}

@@ -1,0 +1,146 @@
+// Opening a session on a node with room, and everything that happens at a session's URL.
+
+import type { z } from 'zod';
+import { type SessionAnswer, nothing, patchAnswer, sessionAnswer } from '#routing/node-messages.ts';
+import type { NodeGroup, NodeRecord } from '#routing/node-record.ts';
+import { NodeUnreachable } from '#routing/node-client.ts';
+import { placeSession } from '#routing/placement.ts';
+import { Problem, parse, unavailable } from '#routing/problem.ts';
+import { streamName } from '#routing/names.ts';
+import { type SessionTicket, unknownSession } from '#routing/session-url.ts';
+import { verifyToken } from '#routing/tokens.ts';
+import type { FunctionContext } from '../context.ts';
+import { bearerToken, type HttpAnswer, type HttpEvent, pathParameter } from './endpoint.ts';
+import { sdpBody } from './sdp.ts';
+
+/** Nodes that are tried before the region counts as full. */
+const MAX_TRIES = 4;
+
+export interface OpenRequest {
+  use: 'whip' | 'whep';
+  stream: string;
+  group: NodeGroup;
+  /** The node to try when none of the group admits: an origin serves viewers only then. */
+  lastResort?: NodeRecord | undefined;
+  body: unknown;
+  /** Whether the session's URL asks for a token. */
+  protected: boolean;
+}
+
+/**
+ * Places a session: a node that refuses or does not answer is left out and another is tried.
+ * @returns the `201`.
+ * @throws Problem 503 with `Retry-After` when no node of the region takes it; the node's own Problem when the
+ * request is at fault.
+ */
+export async function openSession(context: FunctionContext, request: OpenRequest): Promise<HttpAnswer> {
+  const kind = request.use === 'whip' ? 'publishers' : 'viewers';
+  const nodes = await context.aliveNodes();
+  const exclude = new Set<string>();
+  let last: unknown;
+  for (let attempt = 0; attempt < MAX_TRIES; attempt += 1) {
+    const placed = placeSession(nodes, { kind, group: request.group, exclude });
+    const node = placed ?? (request.lastResort && !exclude.has(request.lastResort.nodeId) ? request.lastResort : undefined);
+    if (node === undefined) break;
+    try {
+      const session = await context.nodes.call(node, {
+        method: 'POST',
+        path: `/v1/${request.use}`,
+        body: request.body,
+        answer: sessionAnswer,
+        // The node may have to fetch the stream from another region first, which is a call of its own.
+        timeout: 2 * context.timing.call,
+      });
+      // The snapshot is ours until the next one: what we placed counts, or a burst would all go to one node.
+      node.load[kind] += 1;
+      return created(context, request, node, session);
+    } catch (error) {
+      if (!(error instanceof NodeUnreachable) && !(error instanceof Problem && error.status === 503)) throw error;
+      last = error;
+      exclude.add(node.nodeId);
+    }
+  }
+  if (last instanceof Problem) throw last;
+  throw unavailable('region-full', `no ${request.group} node of ${context.region.id} can take another session now`);
+}
+
+async function created(
+  { sessionUrls, region }: FunctionContext,
+  { use, stream, protected: isProtected }: OpenRequest,
+  { nodeId, incarnation, control, fingerprint }: NodeRecord,
+  { sessionId, answer, etag }: SessionAnswer,
+): Promise<HttpAnswer> {
+  const sealed = await sessionUrls.seal({
+    use,
+    stream,
+    sessionId,
+    protected: isProtected,
+    nodeId,
+    incarnation,
+    control,
+    fingerprint,
+  });
+  return {
+    statusCode: 201,
+    headers: {
+      'Content-Type': 'application/sdp',
+      // Absolute and regional: the global name may lead to another region next time (RFC 9725 section 4.6).
+      Location: new URL(`/${use}/${encodeURIComponent(stream)}/${sealed}`, region.api).href,
+      ETag: etag,
+      'Cache-Control': 'no-store',
+    },
+    body: answer,
+  };
+}
+
+/** `PATCH` on a session's URL: trickled candidates (204) or an ICE restart (200). */
+export async function patchSession(context: FunctionContext, use: 'whip' | 'whep', event: HttpEvent): Promise<HttpAnswer> {
+  const ticket = await openTicket(context, use, event);
+  const fragment = sdpBody(event, 'application/trickle-ice-sdpfrag');
+  const ifMatch = event.headers['if-match'];
+  if (ifMatch === undefined) {
+    throw new Problem(428, 'precondition-required', 'a PATCH needs If-Match with the entity tag of the ICE session');
+  }
+  const body = { v: 1, fragment, ifMatch };
+  const answer = await callSession(context, ticket, { method: 'PATCH', body, answer: patchAnswer });
+  if (answer.fragment === undefined || answer.etag === undefined) return { statusCode: 204 };
+  return {
+    statusCode: 200,
+    headers: { 'Content-Type': 'application/trickle-ice-sdpfrag', ETag: answer.etag, 'Cache-Control': 'no-store' },
+    body: answer.fragment,
+  };
+}
+
+/** `DELETE` on a session's URL, whatever its `If-Match`. */
+export async function deleteSession(context: FunctionContext, use: 'whip' | 'whep', event: HttpEvent): Promise<HttpAnswer> {
+  const ticket = await openTicket(context, use, event);
+  await callSession(context, ticket, { method: 'DELETE', answer: nothing });
+  return { statusCode: 200 };
+}
+
+async function openTicket(context: FunctionContext, use: 'whip' | 'whep', event: HttpEvent): Promise<SessionTicket> {
+  const stream = parse(streamName, pathParameter(event, 'stream'), 'stream');
+  const ticket = await context.sessionUrls.open(pathParameter(event, 'session'), { use, stream });
+  if (ticket.protected) {
+    const check = { use: use === 'whip' ? 'publish' : 'subscribe', stream, mustBeFresh: false } as const;
+    await verifyToken(context.tokenKey, bearerToken(event), check);
+  }
+  return ticket;
+}
+
+async function callSession<Answer extends z.ZodType>(
+  context: FunctionContext,
+  ticket: SessionTicket,
+  call: { method: 'PATCH' | 'DELETE'; body?: unknown; answer: Answer },
+): Promise<z.output<Answer>> {
+  const path = `/v1/sessions/${ticket.sessionId}`;
+  try {
+    return await context.nodes.call(ticket, { ...call, path, timeout: context.timing.call });
+  } catch (error) {
+    if (!(error instanceof NodeUnreachable)) throw error;
+    const alive = await context.aliveNodes();
+    // A node that died or restarted took its sessions with it; one that only does not answer still has them.
+    if (!alive.some(({ incarnation }) => incarnation === ticket.incarnation)) throw unknownSession();
+    throw unavailable('node-unreachable', 'the node of this session does not answer now');
+  }
+}

@@ -1,0 +1,51 @@
+// WHEP (draft-ietf-wish-whep): a viewer's offer to an edge of this region.
+
+import { activeOrigin, sameHolder } from '#routing/claims.ts';
+import { streamName } from '#routing/names.ts';
+import { Problem, parse } from '#routing/problem.ts';
+import { verifyToken } from '#routing/tokens.ts';
+import { context } from '../context.ts';
+import { bearerToken, endpoint, type HttpAnswer, type HttpEvent, pathParameter } from '../http/endpoint.ts';
+import { noContent, options, sdpBody } from '../http/sdp.ts';
+import { deleteSession, openSession, patchSession } from '../http/sessions.ts';
+
+async function post(event: HttpEvent): Promise<HttpAnswer> {
+  const here = context();
+  const stream = parse(streamName, pathParameter(event, 'stream'), 'stream');
+  const offer = sdpBody(event, 'application/sdp');
+  const claims = await here.routes.claims(stream);
+  const origin = activeOrigin(claims);
+  if (origin === undefined) {
+    const detail = `nobody is publishing ${stream} now; try again when it is live`;
+    throw new Problem(409, 'stream-not-live', detail, { 'Retry-After': '2' });
+  }
+  const isProtected = origin.viewing === 'token';
+  if (isProtected) await verifyToken(here.tokenKey, bearerToken(event), { use: 'subscribe', stream });
+  const lastResort =
+    origin.region === here.region.id ? (await here.aliveNodes()).find((node) => sameHolder(node, origin)) : undefined;
+  return openSession(here, {
+    use: 'whep',
+    stream,
+    group: 'edge',
+    lastResort,
+    protected: isProtected,
+    body: { v: 1, stream, offer, claims },
+  });
+}
+
+const ENDPOINT = '/whep/{stream}';
+const SESSION = '/whep/{stream}/{session}';
+
+export const handler = endpoint({
+  routes: [
+    { method: 'POST', path: ENDPOINT, handle: post },
+    { method: 'GET', path: ENDPOINT, handle: noContent },
+    // Players look here whether a URL is a WHEP endpoint (draft-ietf-wish-whep section 4.2).
+    { method: 'HEAD', path: ENDPOINT, handle: () => ({ statusCode: 200, headers: { 'Content-Type': 'application/sdp' } }) },
+    { method: 'OPTIONS', path: ENDPOINT, handle: options },
+    { method: 'PATCH', path: SESSION, handle: (event) => patchSession(context(), 'whep', event) },
+    { method: 'DELETE', path: SESSION, handle: (event) => deleteSession(context(), 'whep', event) },
+    { method: 'GET', path: SESSION, handle: noContent },
+    { method: 'OPTIONS', path: SESSION, handle: options },
+  ],
+});

@@ -1,0 +1,77 @@
+// The local page's web server: static files, and what the page must know of the world.
+
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { extname } from 'node:path';
+import type { RegionApi } from '#routing/region-client.ts';
+import { listen } from '../listen.ts';
+
+export interface PageOptions {
+  port: number;
+  apis: readonly RegionApi[];
+  publishToken: string;
+  apiSecret: string;
+}
+
+const FILES = new Map(
+  [
+    'index.html',
+    'page.css',
+    'page.js',
+    'cascade-layout.js',
+    'cascade-picture.js',
+    'control-api.js',
+    'dom.js',
+    'meter.js',
+    'player.js',
+    'publish.js',
+    'session.js',
+    'source.js',
+    'test-picture.js',
+    'ticker.js',
+    'watch.js',
+  ].map((name) => [`/${name}`, name]),
+);
+FILES.set('/', 'index.html');
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+};
+
+/** The page hands out the world's secrets: it answers only to names of this machine, whoever resolved to it. */
+const LOCAL_HOST = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/;
+
+/** @throws Error naming the port and the option when it is taken. */
+export async function startPage(options: PageOptions): Promise<{ url: string; close(): Promise<void> }> {
+  const { apis, publishToken, apiSecret } = options;
+  const world = JSON.stringify({ regions: apis, publishToken, apiSecret });
+  const server = createServer(async (request, response) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://page');
+    const file = FILES.get(pathname);
+    if (!LOCAL_HOST.test(request.headers.host ?? '')) {
+      response.writeHead(421).end();
+    } else if (pathname === '/world.json') {
+      response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(world);
+    } else if (file === undefined) {
+      response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n');
+    } else {
+      const body = await readFile(new URL(`./public/${file}`, import.meta.url));
+      response
+        .writeHead(200, { 'content-type': TYPES[extname(file)], 'cache-control': 'no-store' })
+        .end(body);
+    }
+  });
+  const host = '127.0.0.1';
+  const port = await listen(server, { host, port: options.port, what: 'the page', option: '--page-port' });
+  return {
+    url: `http://${host}:${port}`,
+    close: async () => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      server.close(() => resolve());
+      server.closeAllConnections();
+      await promise;
+    },
+  };
+}

@@ -1,0 +1,208 @@
+// The local world: three regions on one machine, with the real handlers, real nodes and an embedded DynamoDB.
+
+import { randomBytes, randomUUID } from 'node:crypto';
+import { createServer, type Server } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { DynamoControlStore } from '#routing/control-store.ts';
+import type { RegionApi } from '#routing/region-client.ts';
+import { signToken } from '#routing/tokens.ts';
+import { type Child, startChild } from './children.ts';
+import { CONTROL_TABLE, type Database, nodesTable, STREAMS_TABLE, startDatabase } from './database.ts';
+import { startDnsServer } from './dns/server.ts';
+import { listen } from './listen.ts';
+import { startPage } from './page/server.ts';
+
+export const GLOBAL_NAME = 'live.meridian.test';
+
+/** Nodes of each region: viewers of another region are spread over two edges, so that there is a cascade to see. */
+const NODES = [
+  { group: 'origin', number: 1 },
+  { group: 'edge', number: 1 },
+  { group: 'edge', number: 2 },
+] as const;
+
+/** How long the publish token that is printed is good for, in seconds: a week. */
+const TOKEN_LIFE = 7 * 86_400;
+
+export interface WorldOptions {
+  regions: readonly string[];
+  /** Ports; 0 is any free one. The gateways take one after another from `api` on. */
+  ports: { page: number; api: number; global: number; dns: number };
+  /** For nodes and functions, e.g. timings. */
+  env: Record<string, string>;
+}
+
+export interface World {
+  regions: readonly RegionApi[];
+  globalName: string;
+  /** The port at which the global name's addresses answer. */
+  globalPort: number;
+  /** `host:port` */
+  dns: string;
+  page: string;
+  publishToken: string;
+  apiSecret: string;
+  database: Database;
+  /** What publish and subscribe tokens are signed with. */
+  tokenKey: Uint8Array;
+  nodes: readonly Child[];
+  gateways: readonly Child[];
+  /** Ends all of it, in order. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Each region's own loopback address, which the global name resolves to. */
+const regionAddress = (index: number) => `127.1.0.${index + 1}`;
+
+/** @throws Error when a part cannot start; then nothing is left running. */
+export async function startWorld({ regions, ports, env }: WorldOptions): Promise<World> {
+  const closers: (() => Promise<unknown>)[] = [];
+  const close = async () => {
+    for (const closer of closers.splice(0).reverse()) {
+      await closer().catch((error: unknown) => process.stderr.write(`while stopping: ${String(error)}\n`));
+    }
+  };
+  try {
+    const credentials = { accessKeyId: 'local', secretAccessKey: randomBytes(24).toString('base64') };
+    const database = await startDatabase({ regions, credentials });
+    closers.push(() => database.close());
+
+    const sockets: { server: Server; globalServer: Server; api: RegionApi }[] = [];
+    let globalPort = ports.global;
+    for (const [index, id] of regions.entries()) {
+      const server = createServer();
+      const port = ports.api === 0 ? 0 : ports.api + index;
+      const what = `the gateway of ${id}`;
+      const api = `http://127.0.0.1:${await listen(server, { host: '127.0.0.1', port, what, option: '--api-port' })}`;
+      const globalServer = createServer();
+      const host = regionAddress(index);
+      globalPort = await listen(globalServer, { host, port: globalPort, what: `${what} under the global name`, option: '--global-port' });
+      sockets.push({ server, globalServer, api: { id, api } });
+      closers.push(async () => {
+        server.close();
+        globalServer.close();
+      });
+    }
+    const apis = sockets.map(({ api }) => api);
+
+    const tokenKey = randomBytes(32);
+    const apiSecret = randomBytes(24).toString('base64url');
+    await new DynamoControlStore(database.documents, CONTROL_TABLE).addSecret(apiSecret, {
+      account: 'local',
+      label: 'local world',
+    });
+    const publishToken = await signToken(tokenKey, {
+      jti: randomUUID(),
+      aud: 'publish',
+      stream: '*',
+      expiresAt: Math.floor(Date.now() / 1000) + TOKEN_LIFE,
+    });
+
+    const shared = {
+      AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+      AWS_SESSION_TOKEN: '',
+      MERIDIAN_REGIONS: JSON.stringify(apis),
+      MERIDIAN_STREAMS_TABLE: STREAMS_TABLE,
+      MERIDIAN_DYNAMODB_ENDPOINT: database.endpoint,
+      MERIDIAN_CLUSTER_KEY: randomBytes(32).toString('base64'),
+    };
+    const functionKeys = {
+      MERIDIAN_CONTROL_TABLE: CONTROL_TABLE,
+      MERIDIAN_TOKEN_KEY: tokenKey.toString('base64'),
+      MERIDIAN_SESSION_KEY: randomBytes(32).toString('base64'),
+    };
+
+    const gateways = sockets.map(({ api: { id } }) =>
+      startChild({
+        name: `the gateway of ${id}`,
+        script: fileURLToPath(import.meta.resolve('./gateway/main.ts')),
+        args: ['--region', id],
+        env: { ...shared, ...functionKeys, MERIDIAN_REGION: id, MERIDIAN_NODES_TABLE: nodesTable(id), ...env },
+      }),
+    );
+    const nodes = regions.flatMap((region) =>
+      NODES.map(({ group, number }) => startNode({ region, group, number, env: { ...shared, ...env } })),
+    );
+    closers.push(() => Promise.all([...nodes, ...gateways].map((child) => child.stop())));
+    await Promise.all([...gateways, ...nodes].map(({ ready }) => ready));
+    for (const [index, gateway] of gateways.entries()) {
+      const socket = sockets[index];
+      if (socket) await Promise.all([handOver(gateway, socket.server), handOver(gateway, socket.globalServer)]);
+    }
+
+    const dns = await startDnsServer({
+      host: '127.0.0.1',
+      port: ports.dns,
+      globalName: GLOBAL_NAME,
+      regions: () =>
+        regions.map((id, index) => ({
+          id,
+          name: `${id}.meridian.test`,
+          ipv4: regionAddress(index),
+          port: globalPort,
+          healthy: true,
+        })),
+      log: (line) => process.stderr.write(`${line}\n`),
+    });
+    closers.push(() => dns.close());
+    const page = await startPage({ port: ports.page, apis, publishToken, apiSecret });
+    closers.push(() => page.close());
+
+    return {
+      regions: apis,
+      globalName: GLOBAL_NAME,
+      globalPort,
+      dns: `127.0.0.1:${dns.port}`,
+      page: page.url,
+      publishToken,
+      apiSecret,
+      database,
+      tokenKey,
+      nodes,
+      gateways,
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Gives a listening socket to a child; ours is closed, or we would take some of its connections. */
+async function handOver(child: Child, server: Server): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  child.process.send({ listen: true }, server, {}, (error) => (error ? reject(error) : resolve()));
+  await promise;
+  server.close();
+}
+
+interface LocalNode {
+  region: string;
+  group: 'origin' | 'edge';
+  number: number;
+  env: Record<string, string>;
+}
+
+function startNode({ region, group, number, env }: LocalNode): Child {
+  const nodeId = `${region}-${group}-${number}`;
+  return startChild({
+    name: `node ${nodeId}`,
+    script: fileURLToPath(import.meta.resolve('../media-fleet/main.ts')),
+    args: ['--node-id', nodeId],
+    env: {
+      MERIDIAN_REGION: region,
+      MERIDIAN_NODE_GROUP: group,
+      MERIDIAN_NODES_TABLE: nodesTable(region),
+      MERIDIAN_WORKERS: '1',
+      MERIDIAN_CONTROL_ADDRESS: '127.0.0.1',
+      MERIDIAN_CONTROL_PORT: '0',
+      MERIDIAN_PRIVATE_ADDRESS: '127.0.0.1',
+      MERIDIAN_PUBLIC_ADDRESS: '127.0.0.1',
+      MERIDIAN_MEDIA_ADDRESS: '127.0.0.1',
+      MERIDIAN_MEDIA_PORT: '0',
+      MERIDIAN_LOG_LEVEL: 'warn',
+      ...env,
+    },
+  });
+}

@@ -1,0 +1,112 @@
+// The parent's end of a leg: a pipe out of the hub to a child node.
+
+import { EventEmitter } from 'node:events';
+import type { PipeTransport } from 'mediasoup/types';
+import type { LegAccepted, LegRequest } from '#routing/node-messages.ts';
+import type { Timing } from '#routing/timing.ts';
+import { legTrackOf, srtpOf } from './leg.ts';
+import type { Stream } from './stream.ts';
+import type { Workers } from './workers.ts';
+
+/** How long a leg outlives the news that it is superseded: DESIGN's hand-over allows two for at most 5 s. */
+const RETIRED_LIFE = 5_000;
+
+export interface ChildLegOptions {
+  stream: Stream;
+  request: LegRequest;
+  workers: Workers;
+  timing: Timing;
+}
+
+/** Emits `usage` when the viewers below change, `close` once. */
+export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
+  readonly requestId: string;
+  readonly child: Pick<LegRequest, 'region' | 'nodeId' | 'incarnation' | 'epoch'>;
+  readonly answer: LegAccepted;
+  readonly #transport: PipeTransport;
+  readonly #silence: NodeJS.Timeout;
+  #viewers = 0;
+  #closed = false;
+
+  private constructor({ request, timing }: ChildLegOptions, transport: PipeTransport, answer: LegAccepted) {
+    super();
+    this.requestId = request.requestId;
+    const { region, nodeId, incarnation, epoch } = request;
+    this.child = { region, nodeId, incarnation, epoch };
+    this.answer = answer;
+    this.#transport = transport;
+    // A child that said nothing for as long as a node may miss its heartbeats is gone.
+    this.#silence = setTimeout(() => this.close(), timing.nodeDeadAfter);
+    transport.observer.once('close', () => this.close());
+  }
+
+  /**
+   * Makes the parent's end ready and the answer that lets the child finish its own. Every track crosses with all its
+   * simulcast layers, once.
+   * @throws Error when the stream's source went away meanwhile.
+   */
+  static async open(options: ChildLegOptions): Promise<ChildLeg> {
+    const { stream, request, workers } = options;
+    const { source, self } = stream;
+    if (source === undefined) throw new Error(`${stream.name} has no source`);
+    const transport = await workers.createLegTransport(stream.hub, request.region !== self.region);
+    try {
+      const { ip, port, srtpParameters } = request;
+      const [tracks, pulse, incoming] = await Promise.all([
+        Promise.all(source.tracks.map((track) => transport.consume({ producerId: track.id }))),
+        transport.consume({ producerId: stream.pulse.producer.id }),
+        transport.produce({ kind: 'audio', rtpParameters: request.pulse }),
+        transport.connect({ ip, port, srtpParameters }),
+      ]);
+      const listener = await stream.pulse.listen(incoming);
+      const leg = new ChildLeg(options, transport, {
+        v: 1,
+        result: 'accepted',
+        parent: self,
+        origin: source.origin,
+        path: [...source.path, self.nodeId],
+        ip: transport.tuple.localAddress,
+        port: transport.tuple.localPort,
+        srtpParameters: srtpOf(transport),
+        tracks: tracks.map(legTrackOf),
+        pulse: pulse.rtpParameters,
+      });
+      listener.on('beat', ({ type, viewers }) => {
+        if (type === 'bye') leg.close();
+        else if (type === 'alive') leg.#beat(viewers);
+      });
+      return leg;
+    } catch (error) {
+      transport.close();
+      throw error;
+    }
+  }
+
+  /** Viewers at the child and below it, as it last said. */
+  get viewers(): number {
+    return this.#viewers;
+  }
+
+  /** The child was told to go: what it does not close itself is closed for it. */
+  retire(): void {
+    const timer = setTimeout(() => this.close(), RETIRED_LIFE);
+    this.once('close', () => clearTimeout(timer));
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#silence);
+    this.#transport.close();
+    this.emit('close');
+  }
+
+  #beat(viewers: number): void {
+    if (this.#closed) return;
+    this.#silence.refresh();
+    if (viewers === this.#viewers) return;
+    this.#viewers = viewers;
+    this.emit('usage');
+  }
+}
+

@@ -1,0 +1,133 @@
+// What the control server does for each path: admission first, then the streams.
+
+import {
+  legRequest,
+  notice,
+  type NodeStatus,
+  patchRequest,
+  type SessionAnswer,
+  streamReports,
+  whepRequest,
+  whipRequest,
+} from '#routing/node-messages.ts';
+import type { NodeGroup, NodeLimits, NodeLoad, NodeState } from '#routing/node-record.ts';
+import { Problem, parse, unavailable } from '#routing/problem.ts';
+import type { ControlRoute } from './control-server.ts';
+import type { Peers } from './peers.ts';
+import type { Session } from './session.ts';
+import type { Streams } from './streams.ts';
+import type { Workers } from './workers.ts';
+
+export interface ControlRoutesOptions {
+  self: { region: string; nodeId: string; incarnation: string };
+  group: NodeGroup;
+  state: () => NodeState;
+  load: () => NodeLoad;
+  limits: NodeLimits;
+  streams: Streams;
+  workers: Workers;
+  peers: Peers;
+}
+
+export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
+  const { self, streams, workers, peers } = options;
+  return [
+    {
+      method: 'POST',
+      path: '/v1/whip',
+      handle: async ({ body }) => {
+        const request = parse(whipRequest, body, 'whip');
+        admit(options, 'publishers');
+        return sessionAnswer(await streams.publish(request));
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/whep',
+      handle: async ({ body }) => {
+        const request = parse(whepRequest, body, 'whep');
+        admit(options, 'viewers');
+        return sessionAnswer(await streams.watch(request));
+      },
+    },
+    {
+      method: 'PATCH',
+      path: '/v1/sessions/{id}',
+      handle: async ({ params, body }) => {
+        const { fragment, ifMatch } = parse(patchRequest, body, 'patch');
+        return { v: 1, ...(await streams.session(params['id'] ?? '').patch(fragment, ifMatch)) };
+      },
+    },
+    {
+      method: 'DELETE',
+      path: '/v1/sessions/{id}',
+      handle: ({ params }) => {
+        streams.session(params['id'] ?? '').close('deleted');
+        return { v: 1 };
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/legs',
+      handle: async ({ body }) => {
+        const request = parse(legRequest, body, 'leg');
+        if (request.region === self.region) {
+          const child = (await peers.alive()).find(({ nodeId }) => nodeId === request.nodeId);
+          if (!child?.mediaAddresses.includes(request.ip)) {
+            throw new Problem(403, 'unknown-address', `node ${request.nodeId} has not registered ${request.ip}`);
+          }
+        }
+        return streams.feed(request);
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/notices',
+      handle: ({ body }) => {
+        streams.notice(parse(notice, body, 'notice'));
+        return { v: 1 };
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/streams',
+      handle: async () => streamReports.parse({ v: 1, streams: await streams.reports() }),
+    },
+    {
+      method: 'GET',
+      path: '/v1/streams/{stream}',
+      handle: async ({ params }) => streamReports.parse({ v: 1, streams: await streams.reports(params['stream']) }),
+    },
+    {
+      method: 'GET',
+      path: '/v1/status',
+      handle: (): NodeStatus => ({
+        v: 1,
+        ...self,
+        group: options.group,
+        state: options.state(),
+        load: options.load(),
+        open: { ...workers.open, streams: streams.count },
+      }),
+    },
+  ];
+}
+
+/** The node's own yes or no: a function's snapshot of its load may be a moment old. */
+function admit({ self, state, load, limits }: ControlRoutesOptions, kind: 'publishers' | 'viewers'): void {
+  if (state() !== 'SERVING') throw unavailable('node-not-serving', `node ${self.nodeId} is ${state()}`);
+  const now = load();
+  if (now[kind] >= limits[kind]) {
+    throw unavailable('node-full', `node ${self.nodeId} has its ${limits[kind]} ${kind}`);
+  }
+  if (now.cpu >= limits.cpu) {
+    throw unavailable('node-full', `node ${self.nodeId} is at ${Math.round(now.cpu * 100)}% of a worker's core`);
+  }
+}
+
+const sessionAnswer = ({ session, answer }: { session: Session; answer: string }): SessionAnswer => ({
+  v: 1,
+  sessionId: session.id,
+  answer,
+  etag: session.etag,
+});

@@ -1,0 +1,145 @@
+// The child's end of a leg: a pipe from a parent node that feeds this node's hub.
+
+import { randomUUID } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import type { Consumer, PipeTransport, Producer } from 'mediasoup/types';
+import type { LegAccepted, LegAnswer, LegRequest, LegTrack, StreamReport } from '#routing/node-messages.ts';
+import type { Timing } from '#routing/timing.ts';
+import type { Source, Stream } from './stream.ts';
+import type { Workers } from './workers.ts';
+
+/** Why a leg ended: what the parent said, or its silence. */
+export type LegEnd = 'superseded' | 'ended' | 'silent' | 'closed';
+
+export interface LegOptions {
+  stream: Stream;
+  workers: Workers;
+  timing: Timing;
+  crossing: boolean;
+  /** The epoch of the claim that the child acts on. */
+  epoch: number;
+  /** Puts the request to the parent, however it is reached. */
+  ask: (request: LegRequest) => Promise<LegAnswer>;
+}
+
+/** A leg, or why there is none. */
+export type LegOutcome = { leg: Leg } | { refused: Exclude<LegAnswer, LegAccepted> };
+
+/** Emits `end` once. */
+export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
+  readonly tracks: readonly Producer[];
+  readonly path: readonly string[];
+  readonly origin: Source['origin'];
+  readonly role: Source['role'];
+  readonly parent: { region: string; nodeId: string };
+  readonly #transport: PipeTransport;
+  readonly #timing: Timing;
+  readonly #silence: NodeJS.Timeout;
+  #heardAt = performance.now();
+  #ended = false;
+
+  private constructor(options: LegOptions, transport: PipeTransport, answer: LegAccepted, tracks: Producer[]) {
+    super();
+    this.tracks = tracks;
+    this.path = answer.path;
+    this.origin = answer.origin;
+    this.role = options.crossing ? 'secondary-origin' : 'edge';
+    this.parent = { region: answer.parent.region, nodeId: answer.parent.nodeId };
+    this.#transport = transport;
+    this.#timing = options.timing;
+    this.#silence = setTimeout(() => void this.#silent(0), options.timing.legSilence);
+    transport.observer.once('close', () => this.close('closed'));
+  }
+
+  /**
+   * One round trip: our end is ready before we ask, the answer completes it. A fresh transport every time, for
+   * re-using one breaks SRTP (mediasoup issue 352).
+   */
+  static async open(options: LegOptions): Promise<LegOutcome> {
+    const { stream, workers, crossing, epoch, ask } = options;
+    const transport = await workers.createLegTransport(stream.hub, crossing);
+    try {
+      const pulse = await transport.consume({ producerId: stream.pulse.producer.id });
+      const answer = await ask({
+        v: 1,
+        requestId: randomUUID(),
+        stream: stream.name,
+        region: stream.self.region,
+        nodeId: stream.self.nodeId,
+        incarnation: stream.self.incarnation,
+        epoch,
+        ip: transport.tuple.localAddress,
+        port: transport.tuple.localPort,
+        srtpParameters: srtpOf(transport),
+        pulse: pulse.rtpParameters,
+      });
+      if (answer.result !== 'accepted') {
+        transport.close();
+        return { refused: answer };
+      }
+      const { ip, port, srtpParameters } = answer;
+      const [incoming, tracks] = await Promise.all([
+        transport.produce({ kind: 'audio', rtpParameters: answer.pulse }),
+        Promise.all(
+          answer.tracks.map(({ kind, rtpParameters }) => transport.produce({ kind, rtpParameters })),
+        ),
+        transport.connect({ ip, port, srtpParameters }),
+      ]);
+      const leg = new Leg(options, transport, answer, tracks);
+      const listener = await stream.pulse.listen(incoming);
+      listener.on('beat', ({ type }) => {
+        if (type === 'alive') leg.#heard();
+        else if (type !== 'bye') leg.close(type);
+      });
+      return { leg };
+    } catch (error) {
+      transport.close();
+      throw error;
+    }
+  }
+
+  async leg(): Promise<StreamReport['leg']> {
+    if (this.#ended) return null;
+    const [stats] = await this.#transport.getStats();
+    return stats ? { bytesReceived: stats.bytesReceived, bitrate: stats.recvBitrate } : null;
+  }
+
+  close(end: LegEnd): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#silence);
+    this.#transport.close();
+    this.emit('end', end);
+  }
+
+  #heard(): void {
+    if (this.#ended) return;
+    this.#heardAt = performance.now();
+    this.#silence.refresh();
+  }
+
+  /**
+   * No pulse for `legSilence`. The parent's process may only be busy while its worker goes on: as long as bytes
+   * arrive the leg is good.
+   */
+  async #silent(bytesBefore: number): Promise<void> {
+    const stats = await this.#transport.getStats().catch(() => []);
+    if (this.#ended || performance.now() - this.#heardAt < this.#timing.legSilence) return;
+    const bytes = stats[0]?.bytesReceived ?? 0;
+    if (bytes === bytesBefore) {
+      this.close('silent');
+      return;
+    }
+    const recheck = setTimeout(() => void this.#silent(bytes), this.#timing.probe);
+    this.once('end', () => clearTimeout(recheck));
+  }
+}
+
+/** The parameters that protect what this end sends. */
+export function srtpOf(transport: PipeTransport): LegRequest['srtpParameters'] {
+  if (transport.srtpParameters === undefined) throw new Error('a leg without SRTP');
+  return transport.srtpParameters;
+}
+
+/** A parent's consumer as its child must produce it. */
+export const legTrackOf = ({ kind, rtpParameters }: Consumer): LegTrack => ({ kind, rtpParameters });

@@ -1,0 +1,139 @@
+// A node: its workers, streams, control server and registration, put together and taken apart in order.
+
+import { randomUUID } from 'node:crypto';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { defaultProvider } from '@aws-sdk/credential-provider-node';
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import type { Logger } from 'pino';
+import { DynamoNodeRegistry } from '#routing/dynamo-node-registry.ts';
+import { DynamoStreamMap } from '#routing/dynamo-stream-map.ts';
+import { NodeClient } from '#routing/node-client.ts';
+import type { NodeLoad, NodeRecord, NodeState } from '#routing/node-record.ts';
+import { RegionClient } from '#routing/region-client.ts';
+import { RouteCache } from '#routing/route-cache.ts';
+import { makeCertificate } from './certificate.ts';
+import type { NodeConfig } from './config.ts';
+import { controlRoutes } from './control-routes.ts';
+import { ControlServer } from './control-server.ts';
+import { Peers } from './peers.ts';
+import { Registration } from './registration.ts';
+import { Streams } from './streams.ts';
+import { Workers } from './workers.ts';
+
+/** Milliseconds between measurements of the workers' CPU and memory; more often would show noise. */
+const SAMPLE_INTERVAL = 2_000;
+
+export interface RunningNode {
+  readonly nodeId: string;
+  /** Ends sessions, leaves the registry, stops the workers. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Starts a node; it is SERVING when this resolves. @throws Error when a part cannot start; then nothing is left. */
+export async function startNode(config: NodeConfig, log: Logger): Promise<RunningNode> {
+  const { timing, nodeId } = config;
+  const region = config.MERIDIAN_REGION;
+  const self = { region, nodeId, incarnation: randomUUID() };
+  const startedAt = Date.now();
+  const closers: (() => unknown)[] = [];
+  const closeAll = async () => {
+    for (const close of closers.splice(0).reverse()) {
+      await Promise.resolve(close()).catch((error: unknown) => log.warn({ err: error }, 'while stopping'));
+    }
+  };
+
+  try {
+    const dynamo = new DynamoDBClient({
+      region,
+      maxAttempts: 2,
+      requestHandler: { connectionTimeout: timing.call, requestTimeout: timing.call },
+      ...(config.MERIDIAN_DYNAMODB_ENDPOINT ? { endpoint: config.MERIDIAN_DYNAMODB_ENDPOINT } : {}),
+    });
+    closers.push(() => dynamo.destroy());
+    const documents = DynamoDBDocumentClient.from(dynamo, { marshallOptions: { removeUndefinedValues: true } });
+    const registry = new DynamoNodeRegistry(documents, config.MERIDIAN_NODES_TABLE);
+    const streamMap = new DynamoStreamMap(documents, config.MERIDIAN_STREAMS_TABLE);
+    const routes = new RouteCache({ streamMap, nodeRegistry: registry, maxAge: timing.routeCache });
+    const nodes = new NodeClient(config.MERIDIAN_CLUSTER_KEY);
+    closers.push(() => nodes.close());
+    const regions = new RegionClient({
+      regions: config.MERIDIAN_REGIONS,
+      credentials: defaultProvider(),
+      timeout: timing.call,
+    });
+
+    const workers = await Workers.start({
+      count: config.MERIDIAN_WORKERS,
+      listenAddress: config.MERIDIAN_MEDIA_ADDRESS,
+      publicAddress: config.MERIDIAN_PUBLIC_ADDRESS,
+      privateAddress: config.MERIDIAN_PRIVATE_ADDRESS,
+      firstPort: config.MERIDIAN_MEDIA_PORT,
+      legPorts: config.MERIDIAN_LEG_PORTS,
+      iceConsent: timing.iceConsent,
+      log,
+    });
+    closers.push(() => workers.close());
+
+    const peers = new Peers(routes, nodes, timing);
+    const maxChildren = config.MERIDIAN_MAX_CHILDREN;
+    const streams = new Streams({ self, streamMap, peers, nodes, regions, workers, timing, log, maxChildren });
+    closers.push(() => streams.close());
+
+    let usage = { cpu: 0, memory: 0 };
+    const sampler = setInterval(() => {
+      workers.sample().then(
+        (sample) => {
+          usage = sample;
+        },
+        (error: unknown) => log.debug({ err: error }, 'a worker went away while it was measured'),
+      );
+    }, SAMPLE_INTERVAL);
+    closers.push(() => clearInterval(sampler));
+
+    const state: NodeState = 'SERVING';
+    const load = (): NodeLoad => ({ ...streams.load, cpu: usage.cpu, memory: usage.memory + process.memoryUsage.rss() });
+    const limits = { publishers: config.maxPublishers, viewers: config.maxViewers, cpu: config.MERIDIAN_CPU_LIMIT };
+
+    const certificate = await makeCertificate(nodeId);
+    const control = await ControlServer.listen({
+      address: config.MERIDIAN_CONTROL_ADDRESS,
+      port: config.MERIDIAN_CONTROL_PORT,
+      certificate,
+      clusterKey: config.MERIDIAN_CLUSTER_KEY,
+      incarnation: self.incarnation,
+      routes: controlRoutes({
+        self,
+        group: config.MERIDIAN_NODE_GROUP,
+        state: () => state,
+        load,
+        limits,
+        streams,
+        workers,
+        peers,
+      }),
+      log,
+    });
+    closers.push(() => control.close());
+
+    const record = (): Omit<NodeRecord, 'heartbeatAt' | 'registryMs'> => ({
+      ...self,
+      group: config.MERIDIAN_NODE_GROUP,
+      state,
+      startedAt,
+      control: `${bracketed(config.MERIDIAN_PRIVATE_ADDRESS)}:${control.port}`,
+      fingerprint: certificate.fingerprint,
+      mediaAddresses: [...new Set([config.MERIDIAN_PRIVATE_ADDRESS, config.MERIDIAN_PUBLIC_ADDRESS])],
+      load: load(),
+      limits,
+    });
+    const registration = await Registration.start({ registry, record, interval: timing.heartbeat, log });
+    closers.push(() => registration.close());
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+  log.info({ region, incarnation: self.incarnation }, 'serving');
+  return { nodeId, close: closeAll };
+}
+
+const bracketed = (address: string) => (address.includes(':') ? `[${address}]` : address);

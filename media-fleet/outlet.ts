@@ -1,0 +1,69 @@
+// An outlet: the router that serves all viewers of one payload-type layout, fed by a local pipe from the hub.
+
+import type { Producer, Router } from 'mediasoup/types';
+import { type Layout, layoutCodecs } from './codecs.ts';
+import type { MediaWorker, Workers } from './workers.ts';
+
+/** True when the hub's own numbers are what the layout asks for: then the hub is the outlet, without a pipe. */
+export const hubServes = (layout: Layout, tracks: readonly Producer[]): boolean =>
+  layout.every(({ kind, payloadType }) => {
+    const track = tracks.find((candidate) => candidate.kind === kind);
+    return track?.consumableRtpParameters.codecs[0]?.payloadType === payloadType;
+  });
+
+export class Outlet {
+  readonly router: Router;
+  readonly #hub: Router;
+  readonly #ownsRouter: boolean;
+  #tracks: readonly Producer[] = [];
+
+  private constructor(hub: Router, router: Router) {
+    this.#hub = hub;
+    this.router = router;
+    this.#ownsRouter = router !== hub;
+  }
+
+  /** The hub itself as an outlet. */
+  static onHub(hub: Router): Outlet {
+    return new Outlet(hub, hub);
+  }
+
+  /** An outlet with numbers of its own. */
+  static async forLayout(hub: Router, layout: Layout, workers: Workers, media: MediaWorker): Promise<Outlet> {
+    return new Outlet(hub, await workers.createRouter(media, layoutCodecs(layout)));
+  }
+
+  /** The tracks as this outlet's viewers consume them. */
+  get tracks(): readonly Producer[] {
+    return this.#tracks;
+  }
+
+  /**
+   * Takes these tracks of the hub. A track whose codec the outlet has not is left out: its viewers negotiated another.
+   */
+  async feed(hubTracks: readonly Producer[]): Promise<void> {
+    if (!this.#ownsRouter) {
+      this.#tracks = hubTracks;
+      return;
+    }
+    const piped = await Promise.all(
+      hubTracks.map(async (track) => {
+        try {
+          // Two routers of one worker cannot hold the same producer id.
+          const pipe = { producerId: track.id, router: this.router, keepId: false, enableSctp: false };
+          const { pipeProducer } = await this.#hub.pipeToRouter(pipe);
+          return pipeProducer;
+        } catch (error) {
+          if (error instanceof Error && error.name === 'UnsupportedError') return undefined;
+          throw error;
+        }
+      }),
+    );
+    // The pipes of the tracks before these end with those tracks.
+    this.#tracks = piped.filter((producer) => producer !== undefined);
+  }
+
+  close(): void {
+    if (this.#ownsRouter) this.router.close();
+  }
+}

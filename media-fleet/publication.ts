@@ -1,0 +1,123 @@
+// A WHIP session: a publisher's offer turned into producers on its stream's hub.
+
+import { ortc } from 'mediasoup';
+import type { Producer, Router, RtpCapabilities, RtpParameters, WebRtcTransport } from 'mediasoup/types';
+import { Problem } from '#routing/problem.ts';
+import { type AnsweredMedia, writeAnswer } from './sdp/answer.ts';
+import { type OfferedCodec, type OfferedMedia, type Offer } from './sdp/offer.ts';
+
+export interface Published {
+  producers: Producer[];
+  answer: string;
+}
+
+/**
+ * Makes a publisher's producers and the answer to its offer. Its payload types and header-extension ids are its own.
+ * @throws Problem 422 when a section cannot be received; then the transport is the caller's to close.
+ */
+export async function publish(offer: Offer, transport: WebRtcTransport, hub: Router): Promise<Published> {
+  const planned = offer.media.map((offered) => planReceiving(offered, hub.rtpCapabilities));
+  await transport.connect({ dtlsParameters: offer.dtls });
+  const producers = await Promise.all(
+    planned.map(({ offered, rtpParameters }) => transport.produce({ kind: offered.kind, rtpParameters })),
+  );
+  const answer = writeAnswer(
+    offer,
+    transport,
+    planned.map(({ answered }) => answered),
+  );
+  return { producers, answer };
+}
+
+interface Planned {
+  offered: OfferedMedia;
+  rtpParameters: RtpParameters;
+  answered: AnsweredMedia;
+}
+
+function planReceiving(offered: OfferedMedia, capabilities: RtpCapabilities): Planned {
+  const { kind } = offered;
+  if (offered.direction !== 'sendonly' && offered.direction !== 'sendrecv') {
+    throw new Problem(422, 'unusable-sdp', `the offer's ${kind} is ${offered.direction}; a publisher's is sendonly`);
+  }
+  const codec = offered.codecs.find((candidate) => receivable(candidate, capabilities));
+  if (codec === undefined) {
+    const names = offered.codecs.map(({ mimeType }) => mimeType).join(', ');
+    throw new Problem(
+      422,
+      'no-common-codec',
+      `the offer's ${kind} has ${names}; Meridian takes audio/opus and video/VP8, VP9, H264, AV1`,
+    );
+  }
+  const supported = capabilities.codecs?.find(({ mimeType }) => sameName(mimeType, codec.mimeType));
+  const extensions = offered.extensions.flatMap(({ id, uri }) => {
+    const known = capabilities.headerExtensions?.find((extension) => extension.kind === kind && extension.uri === uri);
+    return known ? [{ id, uri: known.uri }] : [];
+  });
+  const congestionControl = extensions.some(({ uri }) => uri.includes('transport-wide-cc'));
+  const rtcpFeedback = codec.rtcpFeedback.filter(
+    ({ type, parameter = '' }) =>
+      // REMB is the older way; with both, a libwebrtc client would follow neither well.
+      !(type === 'goog-remb' && congestionControl) &&
+      supported?.rtcpFeedback?.some((known) => known.type === type && (known.parameter ?? '') === parameter),
+  );
+  const rids = orderLayers(offered.sendRids);
+  const encodings =
+    rids.length > 0
+      ? rids.map((rid) => ({ rid }))
+      : offered.ssrcs.slice(0, 1).map(({ ssrc, rtx }) => (rtx === undefined ? { ssrc } : { ssrc, rtx: { ssrc: rtx } }));
+  return {
+    offered,
+    rtpParameters: {
+      mid: offered.mid,
+      codecs: receivedCodecs({ ...codec, rtcpFeedback }),
+      headerExtensions: extensions,
+      encodings: encodings.length > 0 ? encodings : [{}],
+      rtcp: { reducedSize: true, ...(offered.cname === undefined ? {} : { cname: offered.cname }) },
+    },
+    answered: {
+      offered,
+      direction: 'recvonly',
+      codec: { ...codec, rtcpFeedback },
+      extensions,
+      receiveRids: offered.sendRids,
+      msid: undefined,
+    },
+  };
+}
+
+function receivedCodecs(codec: OfferedCodec): RtpParameters['codecs'] {
+  const { mimeType, payloadType, clockRate, channels, parameters, rtcpFeedback, rtxPayloadType } = codec;
+  const media = {
+    mimeType,
+    payloadType,
+    clockRate,
+    ...(channels === undefined ? {} : { channels }),
+    parameters,
+    rtcpFeedback,
+  };
+  if (rtxPayloadType === undefined) return [media];
+  const rtx = { mimeType: 'video/rtx', payloadType: rtxPayloadType, clockRate, parameters: { apt: payloadType } };
+  return [media, rtx];
+}
+
+/** Whether the hub can receive the codec: mediasoup's own matching decides. */
+function receivable(codec: OfferedCodec, capabilities: RtpCapabilities): boolean {
+  try {
+    const parameters: RtpParameters = { codecs: receivedCodecs(codec), encodings: [] };
+    ortc.validateAndNormalizeRtpParameters(parameters);
+    ortc.getProducerRtpParametersMapping(parameters, capabilities);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const sameName = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
+
+/** Names that say that the first layer is the largest, as clients in use give them. */
+const DESCENDING = [/^h/, /^f/, /^2$/, /high|full|hi/];
+
+/** mediasoup wants a simulcast's layers from the smallest to the largest; rids are named by habit only. */
+export const orderLayers = (rids: readonly string[]): string[] =>
+  rids[0] !== undefined && DESCENDING.some((habit) => habit.test(rids[0] ?? '')) ? [...rids].reverse() : [...rids];

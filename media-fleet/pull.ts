@@ -1,0 +1,283 @@
+// Keeping a stream on a node that does not publish it: claim, leg, and another leg when that one ends.
+
+import { EventEmitter, once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pRetry from 'p-retry';
+import type { Logger } from 'pino';
+import { planCascade } from '#routing/cascade-plan.ts';
+import { activeOrigin, type OriginClaim, type RegionClaim, regionClaimOf, type StreamClaims } from '#routing/claims.ts';
+import { type NodeClient, NodeUnreachable } from '#routing/node-client.ts';
+import { legAnswer, type LegAnswer, type LegRequest } from '#routing/node-messages.ts';
+import type { NodeRecord } from '#routing/node-record.ts';
+import { Problem, unavailable } from '#routing/problem.ts';
+import type { RegionClient } from '#routing/region-client.ts';
+import type { StreamMap } from '#routing/stream-map.ts';
+import type { Timing } from '#routing/timing.ts';
+import { Leg } from './leg.ts';
+import { holds, type Peers } from './peers.ts';
+import { notLive, type Stream } from './stream.ts';
+import type { Workers } from './workers.ts';
+
+/** What a node lends to each of its streams. */
+export interface PullContext {
+  streamMap: StreamMap;
+  peers: Peers;
+  nodes: NodeClient;
+  regions: RegionClient;
+  workers: Workers;
+  timing: Timing;
+  log: Logger;
+}
+
+/** Why a pull ended. `replaced`: a publisher of the stream connected to this very node. */
+export type PullEnd = 'stream-ended' | 'unused' | 'superseded' | 'replaced' | 'failed';
+
+/** How deep a child follows parents that are full: a tree of 32 children a node has a million leaves at level 4. */
+const MAX_REDIRECTS = 6;
+/** Attempts to get a first leg before the viewer is told to try again. */
+const FIRST_ATTEMPTS = 4;
+/** Between attempts, in ms, times a random factor so that a region's edges do not ask in step. */
+const BACKOFF = { first: 20, most: 1_000 };
+
+type Crossing = { origin: OriginClaim; epoch: number };
+
+/** Emits `end` once. `ready` is settled by the first leg. */
+export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
+  readonly ready: Promise<void>;
+  readonly #stream: Stream;
+  readonly #context: PullContext;
+  readonly #stopped = new AbortController();
+  readonly #onUsage = () => this.#watchUsage();
+  #ready: PromiseWithResolvers<void> = Promise.withResolvers();
+  #unusedTimer: NodeJS.Timeout | undefined;
+  #claim: RegionClaim | undefined;
+  #leg: Leg | undefined;
+  /** True once the stream has been live here: from then on its loss is waited out for the publisher's grace. */
+  #settled: boolean;
+  #ended = false;
+
+  /**
+   * @param hint claims read a moment ago, so that the first plan costs no read.
+   * @param settled true when this node's publisher just left: there are viewers or children to keep.
+   */
+  constructor(stream: Stream, context: PullContext, { hint, settled }: { hint?: StreamClaims; settled: boolean }) {
+    super();
+    this.#stream = stream;
+    this.#context = context;
+    this.#settled = settled;
+    this.ready = this.#ready.promise;
+    // Whoever waits hears of the failure; nobody has to wait.
+    this.ready.catch(() => undefined);
+    stream.on('usage', this.#onUsage);
+    this.#watchUsage();
+    this.#run(hint).catch((error: unknown) => {
+      if (this.#ended) return;
+      const problem = error instanceof Problem;
+      if (!problem) context.log.warn({ err: error, stream: stream.name }, 'a stream could not be pulled');
+      this.#ready.reject(problem ? error : unavailable('no-parent', `${stream.name} cannot be had from its origin now`));
+      this.close('failed');
+    });
+  }
+
+  /** Something about the stream changed elsewhere: look at the map now rather than later. */
+  check(): void {
+    this.emit('wake');
+    const { streamMap, log } = this.#context;
+    const { name: stream } = this.#stream;
+    streamMap.read(stream, { consistent: true }).then(
+      (claims) => {
+        const active = activeOrigin(claims);
+        const pulled = this.#leg?.origin;
+        if (active === undefined || pulled === undefined) return;
+        // The old origin may be cut off and still look well from here.
+        if (active.nodeId !== pulled.nodeId || active.epoch !== pulled.epoch) this.#leg?.close('superseded');
+      },
+      (error: unknown) => log.info({ err: error, stream }, 'the stream map could not be checked'),
+    );
+  }
+
+  close(end: PullEnd): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#unusedTimer);
+    this.#stream.off('usage', this.#onUsage);
+    this.#stopped.abort();
+    this.#ready.reject(notLive(this.#stream.name));
+    this.#leg?.close('closed');
+    this.#release();
+    this.emit('end', end);
+  }
+
+  async #run(hint: StreamClaims | undefined): Promise<void> {
+    const { streamMap, timing, log } = this.#context;
+    const { name: stream } = this.#stream;
+    let claims = hint;
+    let failures = 0;
+    let lostAt = performance.now();
+    while (!this.#ended) {
+      let step: 'attached' | 'lost' | 'retry';
+      try {
+        claims ??= await streamMap.read(stream, { consistent: true });
+        step = await this.#step(claims);
+      } catch (error) {
+        if (this.#ended) return;
+        if (!this.#settled && (failures >= FIRST_ATTEMPTS || !isPassing(error))) throw error;
+        log.info({ err: error, stream }, 'no leg yet; trying again');
+        step = 'retry';
+      }
+      claims = undefined;
+      if (this.#ended) return;
+      if (step === 'attached') {
+        lostAt = performance.now();
+        failures = 0;
+      } else if (step === 'lost') {
+        if (!this.#settled) throw notLive(stream);
+        if (performance.now() - lostAt >= timing.publisherGrace) {
+          this.close('stream-ended');
+          return;
+        }
+        await this.#pause(timing.claimCheck * (0.75 + Math.random() / 2));
+      } else {
+        failures += 1;
+        if (!this.#settled && failures >= FIRST_ATTEMPTS) {
+          throw unavailable('no-parent', `${stream} cannot be had from its origin now`);
+        }
+        if (performance.now() - lostAt >= timing.publisherGrace + timing.nodeDeadAfter) {
+          this.close('stream-ended');
+          return;
+        }
+        await this.#pause(Math.min(BACKOFF.most, BACKOFF.first * 2 ** failures) * (0.5 + Math.random()));
+      }
+    }
+  }
+
+  /** One look at the map and what follows from it; returns when a leg has come and gone, or none could be had. */
+  async #step(claims: StreamClaims): Promise<'attached' | 'lost' | 'retry'> {
+    const { self } = this.#stream;
+    const nodes = await this.#context.peers.alive();
+    const plan = planCascade({ claims, self, alive: (holder) => holds(nodes, holder) });
+    if (plan.step === 'none' || plan.step === 'self') return 'lost';
+    if (this.#settled && this.#stream.viewers === 0 && (plan.step === 'pull' || plan.step === 'claim')) {
+      // Nobody watches here, and those below have a parent of their own to find.
+      this.close('superseded');
+      return 'lost';
+    }
+    if (plan.step === 'pull') {
+      this.#release();
+      const parent = nodes.find((node) => holds([node], plan.from));
+      return parent ? this.#pullFrom(parent, plan.from.epoch, nodes) : 'retry';
+    }
+    if (plan.step === 'cross') {
+      this.#claim = regionClaimOf(claims, self.region);
+      return this.#cross(plan);
+    }
+    const claim = this.#newClaim(plan.origin, plan.seen);
+    if (!(await this.#context.streamMap.claimRegion(claim, plan.seen))) return 'retry';
+    this.#claim = claim;
+    return this.#cross({ origin: plan.origin, epoch: claim.epoch });
+  }
+
+  #newClaim(origin: OriginClaim, seen: RegionClaim | undefined): RegionClaim {
+    const { name: stream, self } = this.#stream;
+    const parent = { region: origin.region, nodeId: origin.nodeId, epoch: origin.epoch };
+    return { stream, ...self, epoch: (seen?.epoch ?? 0) + 1, parent };
+  }
+
+  #cross({ origin, epoch }: Crossing): Promise<'attached' | 'retry'> {
+    return this.#attach({ crossing: true, epoch, ask: (request) => this.#context.regions.askLeg(origin.region, request) });
+  }
+
+  async #pullFrom(parent: NodeRecord, epoch: number, nodes: readonly NodeRecord[]): Promise<'attached' | 'retry'> {
+    let asked = parent;
+    const ask = async (request: LegRequest) => {
+      for (let depth = 0; depth < MAX_REDIRECTS; depth += 1) {
+        const answer = await this.#askNode(asked, request);
+        if (answer.result !== 'elsewhere') return answer;
+        const candidates = nodes.filter(({ nodeId }) => answer.nodeIds.includes(nodeId));
+        const next = candidates[Math.floor(Math.random() * candidates.length)];
+        if (next === undefined) return answer;
+        asked = next;
+      }
+      throw unavailable('no-parent', `${MAX_REDIRECTS} parents in a row have as many children as they feed`);
+    };
+    try {
+      return await this.#attach({ crossing: false, epoch, ask }, () => this.#context.peers.probe(asked));
+    } catch (error) {
+      // Its heartbeat may be fresh and the node dead all the same: a probe decides, and the next plan knows.
+      if (error instanceof NodeUnreachable) await this.#context.peers.probe(asked);
+      throw error;
+    }
+  }
+
+  #askNode(node: NodeRecord, request: LegRequest): Promise<LegAnswer> {
+    const { nodes, timing } = this.#context;
+    return nodes.call(node, { method: 'POST', path: '/v1/legs', body: request, answer: legAnswer, timeout: timing.call });
+  }
+
+  /** Makes a leg, feeds the stream from it, and returns when it has ended. */
+  async #attach(
+    how: { crossing: boolean; epoch: number; ask: (request: LegRequest) => Promise<LegAnswer> },
+    onSilence?: () => Promise<unknown>,
+  ): Promise<'attached' | 'retry'> {
+    const { workers, timing, log } = this.#context;
+    const stream = this.#stream;
+    const outcome = await Leg.open({ stream, workers, timing, ...how });
+    if ('refused' in outcome) {
+      log.info({ stream: stream.name, refused: outcome.refused }, 'a parent refused the leg');
+      return 'retry';
+    }
+    const { leg } = outcome;
+    if (this.#ended) {
+      leg.close('closed');
+      return 'retry';
+    }
+    this.#leg = leg;
+    const over = once(leg, 'end');
+    await stream.attach(leg);
+    this.#settled = true;
+    this.#ready.resolve();
+    log.info({ stream: stream.name, parent: leg.parent, role: leg.role }, 'pulling');
+    const [end] = await over;
+    this.#leg = undefined;
+    stream.detach(leg);
+    log.info({ stream: stream.name, parent: leg.parent, end }, 'a leg ended');
+    if (end === 'ended') this.close('stream-ended');
+    if (end === 'silent') await onSilence?.();
+    return 'attached';
+  }
+
+  /** Gives up the region's claim where this node holds it; in the background, for nothing waits for it. */
+  #release(): void {
+    const claim = this.#claim;
+    if (claim === undefined) return;
+    this.#claim = undefined;
+    const { streamMap, log } = this.#context;
+    pRetry(() => streamMap.releaseRegion(claim), { retries: 8 }).catch((error: unknown) => {
+      log.warn({ err: error, stream: claim.stream }, 'a region claim could not be released');
+    });
+  }
+
+  #watchUsage(): void {
+    if (this.#stream.viewersInAll > 0) {
+      clearTimeout(this.#unusedTimer);
+      this.#unusedTimer = undefined;
+    } else {
+      this.#unusedTimer ??= setTimeout(() => this.close('unused'), this.#context.timing.unusedStreamTimeout);
+    }
+  }
+
+  /** Waits, but not past a notice or the end. */
+  async #pause(ms: number): Promise<void> {
+    const over = new AbortController();
+    const signal = AbortSignal.any([this.#stopped.signal, over.signal]);
+    await Promise.race([
+      sleep(ms, undefined, { signal }).catch(() => undefined),
+      once(this, 'wake', { signal }).catch(() => undefined),
+    ]);
+    over.abort();
+  }
+}
+
+/** Worth another try: the parent could not be reached or has no room, rather than that it said no. */
+const isPassing = (error: unknown): boolean =>
+  error instanceof Problem ? error.status >= 500 || error.status === 409 || error.status === 410 : true;

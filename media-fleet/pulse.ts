@@ -1,0 +1,100 @@
+// The pulse of a leg: small RTP packets inside its SRTP pipe, so that they live and die with the media's own path.
+
+import { EventEmitter } from 'node:events';
+import type { Consumer, DirectTransport, Producer, Router } from 'mediasoup/types';
+
+/**
+ * What a beat says. Down a leg: `alive`, look for a parent again (`superseded`), the stream is over (`ended`).
+ * Up a leg: `alive`, the child leaves (`bye`).
+ */
+export type PulseType = 'alive' | 'superseded' | 'ended' | 'bye';
+
+export interface Beat {
+  type: PulseType;
+  /** The viewers at the sender and below it; a parent counts them, a child has no use for it. */
+  viewers: number;
+}
+
+const TYPES: readonly PulseType[] = ['alive', 'superseded', 'ended', 'bye'];
+
+/** RFC 3550 section 5.1: a header of 12 bytes without extension or CSRC. */
+const RTP_HEADER = 12;
+/** One byte for the type, four for the viewers. */
+const BEAT_LENGTH = 5;
+/** The 48 kHz ticks of Opus between two beats; only has to move on. */
+const TICKS_PER_BEAT = 960;
+
+/** Any number will do for an SSRC inside a pipe: mediasoup gives each consumer its own. */
+const SSRC = 1_000;
+
+const codec = { mimeType: 'audio/opus', payloadType: 111, clockRate: 48_000, channels: 2 } as const;
+
+/**
+ * A hub's pulse: one producer that every leg consumes, down to its children and up to its parent, and a consumer for
+ * each pulse that a leg brings. Opus by name, for a router carries no other small audio; nothing decodes it.
+ */
+export class Pulse {
+  readonly #transport: DirectTransport;
+  readonly #router: Router;
+  readonly producer: Producer;
+  #sequence = 0;
+
+  private constructor(router: Router, transport: DirectTransport, producer: Producer) {
+    this.#router = router;
+    this.#transport = transport;
+    this.producer = producer;
+  }
+
+  static async on(router: Router): Promise<Pulse> {
+    const transport = await router.createDirectTransport();
+    const producer = await transport.produce({
+      kind: 'audio',
+      rtpParameters: { codecs: [codec], encodings: [{ ssrc: SSRC }] },
+    });
+    return new Pulse(router, transport, producer);
+  }
+
+  /** Sends a beat to every leg of the hub. */
+  send({ type, viewers }: Beat): void {
+    if (this.producer.closed) return;
+    this.#sequence = (this.#sequence + 1) & 0xffff;
+    const packet = Buffer.alloc(RTP_HEADER + BEAT_LENGTH);
+    packet.writeUInt8(0x80, 0);
+    packet.writeUInt8(codec.payloadType, 1);
+    packet.writeUInt16BE(this.#sequence, 2);
+    packet.writeUInt32BE((this.#sequence * TICKS_PER_BEAT) >>> 0, 4);
+    packet.writeUInt32BE(SSRC, 8);
+    packet.writeUInt8(TYPES.indexOf(type), RTP_HEADER);
+    packet.writeUInt32BE(viewers, RTP_HEADER + 1);
+    this.producer.send(packet);
+  }
+
+  /** Listens to the pulse that `incoming` carries; closing `incoming` ends it. */
+  async listen(incoming: Producer): Promise<PulseListener> {
+    const consumer = await this.#transport.consume({
+      producerId: incoming.id,
+      rtpCapabilities: this.#router.rtpCapabilities,
+    });
+    return new PulseListener(consumer);
+  }
+}
+
+/** Emits `beat` for every beat that arrives. */
+export class PulseListener extends EventEmitter<{ beat: [Beat] }> {
+  constructor(consumer: Consumer) {
+    super();
+    consumer.on('rtp', (packet) => {
+      const beat = readBeat(packet);
+      if (beat) this.emit('beat', beat);
+    });
+  }
+}
+
+/** The payload stands at the packet's end; mediasoup may have put header extensions before it. */
+function readBeat(packet: Buffer): Beat | undefined {
+  if (packet.length < RTP_HEADER + BEAT_LENGTH) return undefined;
+  const at = packet.length - BEAT_LENGTH;
+  const type = TYPES[packet.readUInt8(at)];
+  return type === undefined ? undefined : { type, viewers: packet.readUInt32BE(at + 1) };
+}
+

@@ -1,0 +1,91 @@
+// The node's place in the registry: its item, written again with every heartbeat, removed when it stops.
+
+import type { Logger } from 'pino';
+import type { NodeRecord } from '#routing/node-record.ts';
+import type { NodeRegistry } from '#routing/node-registry.ts';
+
+export interface RegistrationOptions {
+  registry: NodeRegistry;
+  /** The record as it is now; the heartbeat's own fields are filled in here. */
+  record: () => Omit<NodeRecord, 'heartbeatAt' | 'registryMs'>;
+  /** Milliseconds between beats. */
+  interval: number;
+  log: Logger;
+}
+
+/**
+ * Beats until it is closed. A registry that does not answer changes nothing about the node: it goes on serving, and
+ * says so in the log once per outage.
+ */
+export class Registration {
+  readonly #options: RegistrationOptions;
+  readonly #stopped = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #beating: Promise<void> = Promise.resolve();
+  #failing = false;
+  #freshAt = 0;
+  #lastBeatMs = 0;
+
+  private constructor(options: RegistrationOptions) {
+    this.#options = options;
+  }
+
+  /** @throws Error when the first beat does not reach the registry: a node that nobody can find is no use. */
+  static async start(options: RegistrationOptions): Promise<Registration> {
+    const registration = new Registration(options);
+    await registration.#beat();
+    registration.#schedule();
+    return registration;
+  }
+
+  /** Milliseconds since the registry last took a beat. */
+  get age(): number {
+    return performance.now() - this.#freshAt;
+  }
+
+  /** Beats at once: after a change of state that functions should know. */
+  async announce(): Promise<void> {
+    await this.#beating;
+    await this.#beat();
+  }
+
+  async close(): Promise<void> {
+    this.#stopped.abort();
+    clearTimeout(this.#timer);
+    await this.#beating;
+    await this.#options.registry.remove(this.#options.record());
+  }
+
+  #schedule(): void {
+    const { interval, log } = this.#options;
+    // A little irregular, so that the nodes of a region do not all write in the same moment.
+    const delay = interval * (0.9 + Math.random() * 0.2);
+    this.#timer = setTimeout(() => {
+      this.#beating = this.#beat()
+        .then(
+          () => {
+            if (this.#failing) log.info('the registry answers again');
+            this.#failing = false;
+          },
+          (error: unknown) => {
+            if (!this.#failing) log.warn({ err: error }, 'the registry does not take the heartbeat');
+            this.#failing = true;
+          },
+        )
+        .then(() => {
+          if (!this.#stopped.signal.aborted) this.#schedule();
+        });
+    }, delay);
+  }
+
+  async #beat(): Promise<void> {
+    const { registry, record, interval } = this.#options;
+    // A beat that takes longer than the next one's turn is a missed one.
+    const deadline = AbortSignal.timeout(Math.max(interval, 1_000));
+    const started = performance.now();
+    const beat = { ...record(), heartbeatAt: Date.now(), registryMs: Math.round(this.#lastBeatMs) };
+    await registry.beat(beat, AbortSignal.any([deadline, this.#stopped.signal]));
+    this.#freshAt = performance.now();
+    this.#lastBeatMs = this.#freshAt - started;
+  }
+}

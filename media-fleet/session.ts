@@ -1,0 +1,95 @@
+// What WHIP and WHEP sessions share: a transport, an entity tag for its ICE session, and every way that it can end.
+
+import { randomBytes, randomUUID } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import type { WebRtcTransport } from 'mediasoup/types';
+import { Problem } from '#routing/problem.ts';
+import { readFragment, writeFragment } from './sdp/fragment.ts';
+import type { Offer } from './sdp/offer.ts';
+
+/** Why a session ended. */
+export type SessionEnd = 'deleted' | 'never-connected' | 'peer-gone' | 'superseded' | 'stream-ended' | 'node-closing';
+
+export interface SessionOptions {
+  transport: WebRtcTransport;
+  offer: Offer;
+  /** Milliseconds from the answer to connected DTLS. */
+  connectWithin: number;
+}
+
+/** A session; `close` is idempotent, and `end` is emitted once, whoever ended it. */
+export class Session extends EventEmitter<{ connected: []; end: [SessionEnd] }> {
+  readonly id = randomUUID();
+  readonly transport: WebRtcTransport;
+  readonly #firstKind: string;
+  readonly #firstMid: string;
+  readonly #connectTimer: NodeJS.Timeout;
+  #remoteUsernameFragment: string;
+  #etag = newEtag();
+  #connected = false;
+  #ended = false;
+
+  constructor({ transport, offer, connectWithin }: SessionOptions) {
+    super();
+    this.transport = transport;
+    this.#remoteUsernameFragment = offer.ice.usernameFragment;
+    this.#firstKind = offer.media[0]?.kind ?? 'audio';
+    this.#firstMid = offer.media[0]?.mid ?? '0';
+    this.#connectTimer = setTimeout(() => this.close('never-connected'), connectWithin);
+    transport.on('dtlsstatechange', (state) => {
+      if (state === 'connected' && !this.#connected) {
+        this.#connected = true;
+        clearTimeout(this.#connectTimer);
+        this.emit('connected');
+      } else if (state === 'failed' || state === 'closed') {
+        this.close(this.#connected ? 'peer-gone' : 'never-connected');
+      }
+    });
+    transport.on('icestatechange', (state) => {
+      // ICE lite: consent (RFC 7675) is the peer's checks going on; mediasoup says so when they stop.
+      if (state === 'disconnected' && this.#connected) this.close('peer-gone');
+    });
+    transport.observer.once('close', () => this.close('node-closing'));
+  }
+
+  get etag(): string {
+    return this.#etag;
+  }
+
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /**
+   * A PATCH: more candidates, or an ICE restart (RFC 9725 section 4.3).
+   * @returns undefined when candidates were taken, else the restart's answer.
+   * @throws Problem 412 when `ifMatch` is not this ICE session's tag.
+   */
+  async patch(fragment: string, ifMatch: string): Promise<{ fragment: string; etag: string } | undefined> {
+    const { usernameFragment } = readFragment(fragment);
+    // RFC 9110's wildcard is a bare `*`; RFC 9725's own example quotes it.
+    const any = ifMatch === '*' || ifMatch === '"*"';
+    if (!any && ifMatch !== this.#etag) {
+      throw new Problem(412, 'wrong-entity-tag', 'If-Match is not the entity tag of the current ICE session');
+    }
+    if (!any && usernameFragment === this.#remoteUsernameFragment) return undefined;
+    await this.transport.restartIce();
+    this.#remoteUsernameFragment = usernameFragment;
+    this.#etag = newEtag();
+    return { fragment: writeFragment(this.transport, this.#firstKind, this.#firstMid), etag: this.#etag };
+  }
+
+  close(end: SessionEnd): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#connectTimer);
+    this.transport.close();
+    this.emit('end', end);
+  }
+}
+
+const newEtag = (): string => `"${randomBytes(12).toString('base64url')}"`;

@@ -1,0 +1,152 @@
+// A WHEP session: consumers on an outlet, re-made under the viewer's feet when the stream's source changes.
+
+import type { Consumer, Producer, Router, RtpCodecCapability, RtpCapabilities } from 'mediasoup/types';
+import type { Logger } from 'pino';
+import { Problem } from '#routing/problem.ts';
+import { type Layout, type LayoutCodec, layoutKey } from './codecs.ts';
+import type { AnsweredCodec, AnsweredMedia } from './sdp/answer.ts';
+import type { Offer, OfferedCodec, OfferedMedia } from './sdp/offer.ts';
+import { Session, type SessionOptions } from './session.ts';
+
+/** What a viewer gets of a stream: the layout its outlet must have, and what its answer says. */
+export interface ViewingPlan {
+  layout: Layout;
+  media: AnsweredMedia[];
+}
+
+/**
+ * Matches a viewer's offer with a stream's tracks: one codec a section, with the offer's payload type.
+ * @param msid the stream id that all sections of the answer carry.
+ * @throws Problem 422 when the viewer can receive nothing of it.
+ */
+export function planViewing(offer: Offer, tracks: readonly Producer[], hub: Router, msid: string): ViewingPlan {
+  const layout: LayoutCodec[] = [];
+  const media = offer.media.map((offered): AnsweredMedia => {
+    if (offered.direction !== 'recvonly' && offered.direction !== 'sendrecv') {
+      throw new Problem(422, 'unusable-sdp', `the offer's ${offered.kind} is ${offered.direction}; a viewer's is recvonly`);
+    }
+    const track = tracks.find(({ kind }) => kind === offered.kind);
+    if (track === undefined) return inactive(offered);
+    const codec = offered.codecs.find((candidate) => playable(candidate, offered.kind, track, hub));
+    if (codec === undefined) {
+      const has = track.rtpParameters.codecs[0]?.mimeType ?? 'unknown';
+      const offers = [...new Set(offered.codecs.map(({ mimeType }) => mimeType))].join(', ');
+      throw new Problem(422, 'no-common-codec', `the stream's ${offered.kind} is ${has}; the offer has ${offers}`);
+    }
+    layout.push({ kind: offered.kind, payloadType: codec.payloadType, codec: trackCodec(track) });
+    return { offered, direction: 'sendonly', codec: answered(codec), extensions: [], receiveRids: [], msid };
+  });
+  if (layout.length === 0) {
+    const kinds = tracks.map(({ kind }) => kind).join(' and ');
+    throw new Problem(422, 'no-common-codec', `the stream has ${kinds}; the offer has no section for it`);
+  }
+  return { layout, media };
+}
+
+function inactive(offered: OfferedMedia): AnsweredMedia {
+  const [codec] = offered.codecs;
+  if (codec === undefined) throw new Error('an offered section without a codec came through readOffer');
+  return { offered, direction: 'inactive', codec: answered(codec), extensions: [], receiveRids: [], msid: undefined };
+}
+
+/** The feedback that an outlet's consumers act on; no bandwidth estimate, for the answer has no extensions. */
+const FEEDBACK = ['nack', 'nack pli', 'ccm fir'];
+
+/** No RTX: mediasoup numbers it itself. A lost packet is sent again as it was, which every client takes. */
+const answered = (codec: OfferedCodec): AnsweredCodec => ({
+  ...codec,
+  rtcpFeedback: codec.rtcpFeedback.filter(({ type, parameter = '' }) => FEEDBACK.includes(`${type} ${parameter}`.trim())),
+  rtxPayloadType: undefined,
+});
+
+const playable = (codec: OfferedCodec, kind: 'audio' | 'video', track: Producer, hub: Router): boolean => {
+  const capability: RtpCodecCapability = {
+    kind,
+    mimeType: codec.mimeType,
+    preferredPayloadType: codec.payloadType,
+    clockRate: codec.clockRate,
+    ...(codec.channels === undefined ? {} : { channels: codec.channels }),
+    parameters: codec.parameters,
+  };
+  return hub.canConsume({ producerId: track.id, rtpCapabilities: { codecs: [capability], headerExtensions: [] } });
+};
+
+/** A track's codec, without what only its sender needs to know. */
+function trackCodec(track: Producer): LayoutCodec['codec'] {
+  const [codec] = track.rtpParameters.codecs;
+  if (codec === undefined) throw new Error('a producer without a codec');
+  const { mimeType, clockRate, channels, parameters } = codec;
+  return {
+    mimeType,
+    clockRate,
+    ...(channels === undefined ? {} : { channels }),
+    ...(parameters === undefined ? {} : { parameters }),
+  };
+}
+
+export interface ViewerOptions extends SessionOptions {
+  plan: ViewingPlan;
+  /** The capabilities of the outlet's router. */
+  capabilities: RtpCapabilities;
+  log: Logger;
+}
+
+/** A viewer's session. `show` gives it the outlet's tracks, at first and whenever they change. */
+export class Viewer extends Session {
+  /** Which outlet serves it. */
+  readonly layoutKey: string;
+  readonly #sections: readonly { kind: 'audio' | 'video'; mid: string; capabilities: RtpCapabilities }[];
+  readonly #log: Logger;
+  readonly #consumers = new Map<'audio' | 'video', Consumer>();
+  #wanted: readonly Producer[] = [];
+  #applying: Promise<void> = Promise.resolve();
+
+  constructor({ plan, capabilities, log, ...session }: ViewerOptions) {
+    super(session);
+    this.layoutKey = layoutKey(plan.layout);
+    this.#log = log;
+    this.#sections = plan.media
+      .filter(({ direction }) => direction === 'sendonly')
+      .map(({ offered, codec }) => ({
+        kind: offered.kind,
+        mid: offered.mid,
+        capabilities: viewerCapabilities(codec, capabilities),
+      }));
+  }
+
+  /** Consumes these tracks instead of the present ones; the newest call wins. */
+  show(tracks: readonly Producer[]): Promise<void> {
+    this.#wanted = tracks;
+    this.#applying = this.#applying.then(() => this.#apply()).catch((error: unknown) => {
+      // A track or the transport went away meanwhile: then a newer call or the session's end is on its way.
+      if (!this.ended && tracks === this.#wanted) this.#log.debug({ err: error, session: this.id }, 'a track was not consumed');
+    });
+    return this.#applying;
+  }
+
+  async #apply(): Promise<void> {
+    const wanted = this.#wanted;
+    await Promise.all(
+      this.#sections.map(async ({ kind, mid, capabilities }) => {
+        const track = wanted.find((candidate) => candidate.kind === kind && !candidate.closed);
+        const present = this.#consumers.get(kind);
+        if (present && !present.closed && present.producerId === track?.id) return;
+        present?.close();
+        this.#consumers.delete(kind);
+        if (track === undefined || this.ended) return;
+        const consumer = await this.transport.consume({ producerId: track.id, rtpCapabilities: capabilities, mid, enableRtx: kind === 'video' });
+        this.#consumers.set(kind, consumer);
+      }),
+    );
+  }
+}
+
+/** What a section of this viewer can receive, in the outlet's numbers. */
+function viewerCapabilities(codec: AnsweredCodec, outlet: RtpCapabilities): RtpCapabilities {
+  return {
+    codecs: (outlet.codecs ?? [])
+      .filter(({ preferredPayloadType }) => preferredPayloadType === codec.payloadType)
+      .map((known) => ({ ...known, rtcpFeedback: [...codec.rtcpFeedback] })),
+    headerExtensions: [],
+  };
+}

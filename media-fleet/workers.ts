@@ -1,0 +1,169 @@
+// The node's mediasoup workers: one per core, each with a WebRtcServer that all its sessions share.
+
+import { createWorker } from 'mediasoup';
+import type { PipeTransport,
+  Router,
+  RouterRtpCodecCapability,
+  Transport,
+  WebRtcServer, WebRtcTransport, Worker } from 'mediasoup/types';
+import type { Logger } from 'pino';
+import { unavailable } from '#routing/problem.ts';
+
+export interface WorkersOptions {
+  count: number;
+  /** Where media sockets listen. */
+  listenAddress: string;
+  /** What viewers, publishers and other regions' nodes are told. */
+  publicAddress: string;
+  /** What nodes of the same region are told. */
+  privateAddress: string;
+  /** The first worker's port, 0 for any. */
+  firstPort: number;
+  legPorts: { min: number; max: number };
+  /** ICE consent in ms. */
+  iceConsent: number;
+  log: Logger;
+}
+
+/** One worker and what hangs on it. */
+export interface MediaWorker {
+  readonly worker: Worker;
+  readonly server: WebRtcServer;
+  /** The share of its core that it used between the last two samples, 0 to 1. */
+  cpu: number;
+  /** The CPU time it had used at the last sample, in ms. */
+  cpuTime: number;
+}
+
+/** Starts, counts and replaces the workers, and makes every router and transport of the node. */
+export class Workers {
+  readonly #options: WorkersOptions;
+  readonly #workers: MediaWorker[] = [];
+  readonly #open = { routers: 0, transports: 0 };
+  #closed = false;
+  #sampledAt = performance.now();
+
+  private constructor(options: WorkersOptions) {
+    this.#options = options;
+  }
+
+  /** @throws Error when a worker does not start or a port is taken. */
+  static async start(options: WorkersOptions): Promise<Workers> {
+    const workers = new Workers(options);
+    for (let index = 0; index < options.count; index += 1) await workers.#startOne(index);
+    return workers;
+  }
+
+  async #startOne(index: number): Promise<void> {
+    const { listenAddress, publicAddress, firstPort, log } = this.#options;
+    const worker = await createWorker({ logLevel: 'warn' });
+    const port = firstPort === 0 ? {} : { port: firstPort + index };
+    const listenInfo = { ip: listenAddress, announcedAddress: publicAddress, ...port };
+    let server: WebRtcServer;
+    try {
+      server = await worker.createWebRtcServer({
+        listenInfos: [
+          { protocol: 'udp', ...listenInfo },
+          { protocol: 'tcp', ...listenInfo },
+        ],
+      });
+    } catch (error) {
+      worker.close();
+      throw new Error(`worker ${index} cannot listen on ${listenAddress}:${firstPort + index} (UDP and TCP)`, {
+        cause: error,
+      });
+    }
+    const media: MediaWorker = { worker, server, cpu: 0, cpuTime: 0 };
+    this.#workers[index] = media;
+    worker.once('died', (error) => {
+      if (this.#closed) return;
+      log.error({ err: error, worker: index }, 'a media worker died; starting another');
+      this.#startOne(index).catch((failure: unknown) => {
+        log.fatal({ err: failure, worker: index }, 'no media worker can be started in place of the dead one');
+        process.exitCode = 1;
+        process.kill(process.pid, 'SIGTERM');
+      });
+    });
+  }
+
+  /** The worker with the most room for another stream. */
+  pick(): MediaWorker {
+    const living = this.#workers.filter(({ worker }) => !worker.closed);
+    const [first, ...others] = living;
+    if (first === undefined) throw unavailable('node-full', 'no media worker is running on this node');
+    return others.reduce((best, next) => (next.cpu < best.cpu ? next : best), first);
+  }
+
+  async createRouter({ worker }: MediaWorker, mediaCodecs: RouterRtpCodecCapability[]): Promise<Router> {
+    const router = await worker.createRouter({ mediaCodecs });
+    this.#open.routers += 1;
+    router.observer.once('close', () => {
+      this.#open.routers -= 1;
+    });
+    return router;
+  }
+
+  /** A viewer's or publisher's transport, on its worker's shared ports. */
+  async createSessionTransport({ server }: MediaWorker, router: Router): Promise<WebRtcTransport> {
+    const transport = await router.createWebRtcTransport({
+      webRtcServer: server,
+      enableUdp: true,
+      enableTcp: true,
+      preferUdp: true,
+      // mediasoup counts in whole seconds.
+      iceConsentTimeout: Math.ceil(this.#options.iceConsent / 1000),
+    });
+    return this.#counted(transport);
+  }
+
+  /** One end of a leg, on a port of its own. */
+  async createLegTransport(router: Router, crossing: boolean): Promise<PipeTransport> {
+    const { listenAddress, publicAddress, privateAddress, legPorts } = this.#options;
+    const transport = await router.createPipeTransport({
+      listenInfo: {
+        protocol: 'udp',
+        ip: listenAddress,
+        announcedAddress: crossing ? publicAddress : privateAddress,
+        portRange: legPorts,
+      },
+      enableSrtp: true,
+      enableRtx: true,
+    });
+    return this.#counted(transport);
+  }
+
+  #counted<T extends Transport>(transport: T): T {
+    this.#open.transports += 1;
+    transport.observer.once('close', () => {
+      this.#open.transports -= 1;
+    });
+    return transport;
+  }
+
+  get open(): Readonly<{ routers: number; transports: number }> {
+    return this.#open;
+  }
+
+  /** Measures what the workers used since the last call: the busiest one's share of its core, and all their memory. */
+  async sample(): Promise<{ cpu: number; memory: number }> {
+    const now = performance.now();
+    const elapsed = now - this.#sampledAt;
+    this.#sampledAt = now;
+    let [cpu, memory] = [0, 0];
+    for (const media of this.#workers.filter(({ worker }) => !worker.closed)) {
+      const usage = await media.worker.getResourceUsage();
+      const used = usage.ru_utime + usage.ru_stime;
+      if (media.cpuTime > 0 && elapsed > 0) media.cpu = (used - media.cpuTime) / elapsed;
+      media.cpuTime = used;
+      cpu = Math.max(cpu, media.cpu);
+      // ru_maxrss is in kibibytes.
+      memory += usage.ru_maxrss * 1024;
+    }
+    return { cpu, memory };
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const { worker } of this.#workers) worker.close();
+  }
+}

@@ -1,0 +1,84 @@
+// The claims of the stream map: which node holds which role for a stream, and which origin is the active one.
+
+import { z } from 'zod';
+import { incarnation, nodeId, regionId, streamName } from './names.ts';
+
+/** Who may watch: anyone, or only a holder of a subscribe token. */
+export const viewing = z.enum(['open', 'token']);
+export type Viewing = z.infer<typeof viewing>;
+
+const holder = {
+  stream: streamName,
+  region: regionId,
+  nodeId,
+  incarnation,
+  /** The fencing number: a claim is only ever replaced by one of a higher epoch. */
+  epoch: z.number().int().min(1),
+  /** Set when the holder gave the role up; the item stays for its epoch until DynamoDB's TTL sweeps it. */
+  releasedAt: z.number().int().optional(),
+};
+
+/** `sk = ORIGIN#<region>#<priority>`: the node that a publisher of the stream is connected to. */
+export const originClaim = z.object({
+  ...holder,
+  /** 0 to 9; among live origins the highest is the active one (redundant publishers). */
+  priority: z.number().int().min(0).max(9),
+  /** The publish token's id: the same token may take its own stream over. */
+  tokenId: z.string(),
+  /** Milliseconds since 1970, by the origin's clock. */
+  startedAt: z.number().int(),
+  viewing,
+});
+export type OriginClaim = z.infer<typeof originClaim>;
+
+/** `sk = REGION#<region>`: the region's secondary origin. */
+export const regionClaim = z.object({
+  ...holder,
+  /** The origin that it pulls from. */
+  parent: z.object({ region: regionId, nodeId, epoch: z.number().int() }),
+});
+export type RegionClaim = z.infer<typeof regionClaim>;
+
+/** All that the stream map says of one stream, released claims included. */
+export const streamClaims = z.object({
+  stream: streamName,
+  origins: z.array(originClaim),
+  regions: z.array(regionClaim),
+});
+export type StreamClaims = z.infer<typeof streamClaims>;
+
+/**
+ * The active origin: of the claims that are not released, the highest priority, then the newest epoch. Two regions
+ * can write the same epoch before they see each other's claim; then the later start wins, then the region's name,
+ * so that every reader everywhere computes the same one.
+ */
+export function activeOrigin(claims: StreamClaims): OriginClaim | undefined {
+  return claims.origins
+    .filter((claim) => claim.releasedAt === undefined)
+    .reduce<OriginClaim | undefined>(
+      (best, claim) => (best === undefined || precedes(claim, best) ? claim : best),
+      undefined,
+    );
+}
+
+/** True when `a` is the active origin rather than `b`. */
+export function precedes(a: OriginClaim, b: OriginClaim): boolean {
+  if (a.priority !== b.priority) return a.priority > b.priority;
+  if (a.epoch !== b.epoch) return a.epoch > b.epoch;
+  if (a.startedAt !== b.startedAt) return a.startedAt > b.startedAt;
+  return a.region > b.region;
+}
+
+/** The epoch that a new origin claim must carry to be newer than every one that can be seen. */
+export const nextOriginEpoch = (claims: StreamClaims): number =>
+  1 + Math.max(0, ...claims.origins.map((claim) => claim.epoch));
+
+/** The region's claim, released or not. */
+export const regionClaimOf = (claims: StreamClaims, region: string): RegionClaim | undefined =>
+  claims.regions.find((claim) => claim.region === region);
+
+/** True when both name the same start of the same node. */
+export const sameHolder = (
+  a: { nodeId: string; incarnation: string },
+  b: { nodeId: string; incarnation: string },
+): boolean => a.nodeId === b.nodeId && a.incarnation === b.incarnation;

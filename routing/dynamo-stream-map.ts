@@ -1,0 +1,141 @@
+// The stream map in a DynamoDB global table.
+
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
+import { type DynamoDBDocumentClient, PutCommand, QueryCommand, ScanCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { type OriginClaim, originClaim, type RegionClaim, regionClaim, type StreamClaims } from './claims.ts';
+import { Problem } from './problem.ts';
+import type { ReadOptions, StreamMap } from './stream-map.ts';
+
+/** How long a released claim stays, so that its epoch is still there for the next holder: a day, in seconds. */
+const RELEASED_CLAIM_LIFE = 86_400;
+
+type Claim = OriginClaim | RegionClaim;
+
+const partition = (stream: string) => `STREAM#${stream}`;
+
+const keyOf = (claim: Claim) => ({
+  pk: partition(claim.stream),
+  sk: 'priority' in claim ? `ORIGIN#${claim.region}#${claim.priority}` : `REGION#${claim.region}`,
+});
+
+export class DynamoStreamMap implements StreamMap {
+  readonly #client: DynamoDBDocumentClient;
+  readonly #table: string;
+
+  /** @param table the global table's name (the same in every region). */
+  constructor(client: DynamoDBDocumentClient, table: string) {
+    this.#client = client;
+    this.#table = table;
+  }
+
+  async read(stream: string, { consistent = false, signal }: ReadOptions = {}): Promise<StreamClaims> {
+    const claims: StreamClaims = { stream, origins: [], regions: [] };
+    // One page: a stream has an item per region and one per origin, some 200 bytes each, of a page's 1 MB.
+    const { Items = [] } = await this.#client.send(
+      new QueryCommand({
+        TableName: this.#table,
+        KeyConditionExpression: 'pk = :pk',
+        ExpressionAttributeValues: { ':pk': partition(stream) },
+        ConsistentRead: consistent,
+      }),
+      signal ? { abortSignal: signal } : {},
+    );
+    for (const item of Items) {
+      if (String(item['sk']).startsWith('ORIGIN#')) claims.origins.push(originClaim.parse(item));
+      else claims.regions.push(regionClaim.parse(item));
+    }
+    return claims;
+  }
+
+  claimOrigin(claim: OriginClaim, seen: OriginClaim | undefined): Promise<boolean> {
+    return this.#claim(claim, seen);
+  }
+
+  claimRegion(claim: RegionClaim, seen: RegionClaim | undefined): Promise<boolean> {
+    return this.#claim(claim, seen);
+  }
+
+  releaseOrigin(claim: OriginClaim): Promise<boolean> {
+    return this.#release(claim);
+  }
+
+  releaseRegion(claim: RegionClaim): Promise<boolean> {
+    return this.#release(claim);
+  }
+
+  async liveOrigins({ limit, after }: { limit: number; after?: string | undefined }) {
+    const { Items = [], LastEvaluatedKey } = await this.#client.send(
+      new ScanCommand({
+        TableName: this.#table,
+        FilterExpression: 'begins_with(sk, :origin) AND attribute_not_exists(releasedAt)',
+        ExpressionAttributeValues: { ':origin': 'ORIGIN#' },
+        Limit: limit,
+        ...(after === undefined ? {} : { ExclusiveStartKey: decodeCursor(after) }),
+      }),
+    );
+    const origins = Items.map((item) => originClaim.parse(item));
+    return LastEvaluatedKey ? { origins, next: encodeCursor(LastEvaluatedKey) } : { origins };
+  }
+
+  #claim(claim: Claim, seen: Claim | undefined): Promise<boolean> {
+    if (seen && seen.epoch >= claim.epoch) {
+      throw new Error(`a claim of epoch ${claim.epoch} cannot replace one of epoch ${seen.epoch}`);
+    }
+    return held(
+      this.#client.send(
+        new PutCommand({
+          TableName: this.#table,
+          Item: { ...keyOf(claim), ...claim },
+          ...(seen
+            ? { ConditionExpression: 'epoch = :seen', ExpressionAttributeValues: { ':seen': seen.epoch } }
+            : { ConditionExpression: 'attribute_not_exists(pk)' }),
+        }),
+      ),
+    );
+  }
+
+  #release(claim: Claim): Promise<boolean> {
+    const now = Date.now();
+    return held(
+      this.#client.send(
+        new UpdateCommand({
+          TableName: this.#table,
+          Key: keyOf(claim),
+          UpdateExpression: 'SET releasedAt = :now, expiresAt = :ttl',
+          ConditionExpression: 'epoch = :epoch AND nodeId = :node AND incarnation = :incarnation',
+          ExpressionAttributeValues: {
+            ':now': now,
+            ':ttl': Math.floor(now / 1000) + RELEASED_CLAIM_LIFE,
+            ':epoch': claim.epoch,
+            ':node': claim.nodeId,
+            ':incarnation': claim.incarnation,
+          },
+        }),
+      ),
+    );
+  }
+}
+
+/** True when the conditional write was made, false when its condition did not hold. */
+async function held(write: Promise<unknown>): Promise<boolean> {
+  try {
+    await write;
+    return true;
+  } catch (error) {
+    if (error instanceof ConditionalCheckFailedException) return false;
+    throw error;
+  }
+}
+
+const encodeCursor = (key: Record<string, unknown>): string =>
+  Buffer.from(JSON.stringify([key['pk'], key['sk']])).toString('base64url');
+
+function decodeCursor(cursor: string): { pk: string; sk: string } {
+  try {
+    const [pk, sk]: unknown[] = JSON.parse(Buffer.from(cursor, 'base64url').toString());
+    if (typeof pk === 'string' && typeof sk === 'string') return { pk, sk };
+  } catch {
+    // Said below: whatever it was, it is no cursor of ours.
+  }
+  throw new Problem(400, 'invalid-request', 'next: not a cursor that an earlier page gave');
+}

@@ -1,0 +1,36 @@
+// The stream map: which nodes hold which roles for which streams. What every implementation must keep.
+
+import type { OriginClaim, RegionClaim, StreamClaims } from './claims.ts';
+
+export interface ReadOptions {
+  /** True: no older than the last write made in this region. Costs twice as much. Default false. */
+  consistent?: boolean;
+  signal?: AbortSignal;
+}
+
+/**
+ * Every item has one writing region: a node writes claims of its own region only, and there a conditional write
+ * decides who holds the role. What is unique across regions (the active origin) is computed by the reader.
+ */
+export interface StreamMap {
+  /** All claims of a stream; empty lists when it is unknown. */
+  read(stream: string, options?: ReadOptions): Promise<StreamClaims>;
+
+  /**
+   * Writes an origin claim where the map still holds `seen` for its region and priority (undefined: nothing).
+   * @returns false when another claim got there first.
+   */
+  claimOrigin(claim: OriginClaim, seen: OriginClaim | undefined): Promise<boolean>;
+
+  /** Marks the claim released if the map still holds it; true when it did. */
+  releaseOrigin(claim: OriginClaim): Promise<boolean>;
+
+  /** As {@link claimOrigin}, for a region's secondary origin. */
+  claimRegion(claim: RegionClaim, seen: RegionClaim | undefined): Promise<boolean>;
+
+  /** As {@link releaseOrigin}, for a region's secondary origin. */
+  releaseRegion(claim: RegionClaim): Promise<boolean>;
+
+  /** The origin claims of live streams, a page at a time, in no order. */
+  liveOrigins(page: { limit: number; after?: string | undefined }): Promise<{ origins: OriginClaim[]; next?: string }>;
+}
