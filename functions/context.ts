@@ -76,7 +76,9 @@ export function contextFrom(environment: NodeJS.ProcessEnv): FunctionContext {
   const regions = config.MERIDIAN_REGIONS;
   const region = regions.find(({ id }) => id === config.MERIDIAN_REGION);
   if (region === undefined) {
-    throw new Error(`wrong configuration: MERIDIAN_REGIONS does not contain MERIDIAN_REGION ${config.MERIDIAN_REGION}`);
+    throw new Error(
+      `wrong configuration: MERIDIAN_REGIONS does not contain MERIDIAN_REGION ${config.MERIDIAN_REGION}`,
+    );
   }
   const timing = timingFrom(environment);
   const dynamo = DynamoDBDocumentClient.from(

@@ -37,7 +37,9 @@ export function startChild({ name, script, args, env }: ChildOptions): Child {
   const ready = Promise.race([
     once(child, 'message').then(() => undefined),
     exited.then(([code, signal]) => {
-      throw new Error(`${name} ended before it was ready (${signal ?? `exit code ${code}`}); its message is above`);
+      throw new Error(
+        `${name} ended before it was ready (${signal ?? `exit code ${code}`}); its message is above`,
+      );
     }),
   ]);
   ready.catch(() => undefined);

@@ -35,7 +35,10 @@ export async function startDatabase({ regions, credentials }: DatabaseOptions): 
     ...regions.map((region): [string, KeySchemaElement[]] => [nodesTable(region), keys('pk')]),
   ];
   for (const [TableName, KeySchema] of tables) {
-    const AttributeDefinitions = KeySchema.map(({ AttributeName }) => ({ AttributeName, AttributeType: 'S' as const }));
+    const AttributeDefinitions = KeySchema.map(({ AttributeName }) => ({
+      AttributeName,
+      AttributeType: 'S' as const,
+    }));
     await client.send(
       new CreateTableCommand({ TableName, KeySchema, AttributeDefinitions, BillingMode: 'PAY_PER_REQUEST' }),
     );

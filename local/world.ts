@@ -76,7 +76,12 @@ export async function startWorld({ regions, ports, env }: WorldOptions): Promise
       const api = `http://127.0.0.1:${await listen(server, { host: '127.0.0.1', port, what, option: '--api-port' })}`;
       const globalServer = createServer();
       const host = regionAddress(index);
-      globalPort = await listen(globalServer, { host, port: globalPort, what: `${what} under the global name`, option: '--global-port' });
+      globalPort = await listen(globalServer, {
+        host,
+        port: globalPort,
+        what: `${what} under the global name`,
+        option: '--global-port',
+      });
       sockets.push({ server, globalServer, api: { id, api } });
       closers.push(async () => {
         server.close();
@@ -118,7 +123,13 @@ export async function startWorld({ regions, ports, env }: WorldOptions): Promise
         name: `the gateway of ${id}`,
         script: fileURLToPath(import.meta.resolve('./gateway/main.ts')),
         args: ['--region', id],
-        env: { ...shared, ...functionKeys, MERIDIAN_REGION: id, MERIDIAN_NODES_TABLE: nodesTable(id), ...env },
+        env: {
+          ...shared,
+          ...functionKeys,
+          MERIDIAN_REGION: id,
+          MERIDIAN_NODES_TABLE: nodesTable(id),
+          ...env,
+        },
       }),
     );
     const nodes = regions.flatMap((region) =>
@@ -128,7 +139,8 @@ export async function startWorld({ regions, ports, env }: WorldOptions): Promise
     await Promise.all([...gateways, ...nodes].map(({ ready }) => ready));
     for (const [index, gateway] of gateways.entries()) {
       const socket = sockets[index];
-      if (socket) await Promise.all([handOver(gateway, socket.server), handOver(gateway, socket.globalServer)]);
+      if (socket)
+        await Promise.all([handOver(gateway, socket.server), handOver(gateway, socket.globalServer)]);
     }
 
     const dns = await startDnsServer({

@@ -1,7 +1,7 @@
 // The parent's end of a leg: a pipe out of the hub to a child node.
 
 import { EventEmitter } from 'node:events';
-import type { PipeTransport } from 'mediasoup/types';
+import type { Consumer, PipeTransport } from 'mediasoup/types';
 import type { LegAccepted, LegRequest } from '#routing/node-messages.ts';
 import type { Timing } from '#routing/timing.ts';
 import { legTrackOf, srtpOf } from './leg.ts';
@@ -24,17 +24,24 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
   readonly child: Pick<LegRequest, 'region' | 'nodeId' | 'incarnation' | 'epoch'>;
   readonly answer: LegAccepted;
   readonly #transport: PipeTransport;
+  readonly #video: readonly Consumer[];
   readonly #silence: NodeJS.Timeout;
   #viewers = 0;
   #closed = false;
 
-  private constructor({ request, timing }: ChildLegOptions, transport: PipeTransport, answer: LegAccepted) {
+  private constructor(
+    { request, timing }: ChildLegOptions,
+    transport: PipeTransport,
+    answer: LegAccepted,
+    video: readonly Consumer[],
+  ) {
     super();
     this.requestId = request.requestId;
     const { region, nodeId, incarnation, epoch } = request;
     this.child = { region, nodeId, incarnation, epoch };
     this.answer = answer;
     this.#transport = transport;
+    this.#video = video;
     // A child that said nothing for as long as a node may miss its heartbeats is gone.
     this.#silence = setTimeout(() => this.close(), timing.nodeDeadAfter);
     transport.observer.once('close', () => this.close());
@@ -42,7 +49,8 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
 
   /**
    * Makes the parent's end ready and the answer that lets the child finish its own. Every track crosses with all its
-   * simulcast layers, once.
+   * simulcast layers, once. Video waits for the first connected viewer: a key frame that comes before would be lost,
+   * and the publisher would not make another so soon.
    * @throws Error when the stream's source went away meanwhile.
    */
   static async open(options: ChildLegOptions): Promise<ChildLeg> {
@@ -52,14 +60,18 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
     const transport = await workers.createLegTransport(stream.hub, request.region !== self.region);
     try {
       const { ip, port, srtpParameters } = request;
-      const [tracks, pulse, incoming] = await Promise.all([
-        Promise.all(source.tracks.map((track) => transport.consume({ producerId: track.id }))),
+      const tracks = await Promise.all(
+        source.tracks.map((track) => transport.consume({ producerId: track.id })),
+      );
+      const video = tracks.filter(({ kind }) => kind === 'video');
+      const [pulse, incoming] = await Promise.all([
         transport.consume({ producerId: stream.pulse.producer.id }),
         transport.produce({ kind: 'audio', rtpParameters: request.pulse }),
-        transport.connect({ ip, port, srtpParameters }),
+        ...video.map((consumer) => consumer.pause()),
       ]);
+      await transport.connect({ ip, port, srtpParameters });
       const listener = await stream.pulse.listen(incoming);
-      const leg = new ChildLeg(options, transport, {
+      const answer: LegAccepted = {
         v: 1,
         result: 'accepted',
         parent: self,
@@ -70,7 +82,8 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
         srtpParameters: srtpOf(transport),
         tracks: tracks.map(legTrackOf),
         pulse: pulse.rtpParameters,
-      });
+      };
+      const leg = new ChildLeg(options, transport, answer, video);
       listener.on('beat', ({ type, viewers }) => {
         if (type === 'bye') leg.close();
         else if (type === 'alive') leg.#beat(viewers);
@@ -105,8 +118,16 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
     if (this.#closed) return;
     this.#silence.refresh();
     if (viewers === this.#viewers) return;
+    if (viewers > 0 !== this.#viewers > 0) this.#letVideoFlow(viewers > 0);
     this.#viewers = viewers;
     this.emit('usage');
   }
-}
 
+  /** Resuming asks for a key frame. The worker takes pauses and resumes in the order of the calls. */
+  #letVideoFlow(flow: boolean): void {
+    for (const consumer of this.#video) {
+      // A consumer that went with its track has nothing to let flow.
+      (flow ? consumer.resume() : consumer.pause()).catch(() => undefined);
+    }
+  }
+}

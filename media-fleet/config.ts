@@ -84,7 +84,9 @@ export function nodeConfigFrom(environment: NodeJS.ProcessEnv, args: string[]): 
   const parsed = environmentSchema.safeParse(environment);
   const wrong = [
     ...(id.success ? [] : [`--node-id: ${id.error.issues[0]?.message ?? 'missing'}`]),
-    ...(parsed.success ? [] : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)),
+    ...(parsed.success
+      ? []
+      : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)),
   ];
   if (!id.success || !parsed.success) throw new Error(`wrong configuration: ${wrong.join('; ')}`);
   const config = parsed.data;

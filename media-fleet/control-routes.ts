@@ -2,8 +2,8 @@
 
 import {
   legRequest,
-  notice,
   type NodeStatus,
+  notice,
   patchRequest,
   type SessionAnswer,
   streamReports,
@@ -74,7 +74,11 @@ export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
         if (request.region === self.region) {
           const child = (await peers.alive()).find(({ nodeId }) => nodeId === request.nodeId);
           if (!child?.mediaAddresses.includes(request.ip)) {
-            throw new Problem(403, 'unknown-address', `node ${request.nodeId} has not registered ${request.ip}`);
+            throw new Problem(
+              403,
+              'unknown-address',
+              `node ${request.nodeId} has not registered ${request.ip}`,
+            );
           }
         }
         return streams.feed(request);
@@ -96,7 +100,8 @@ export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
     {
       method: 'GET',
       path: '/v1/streams/{stream}',
-      handle: async ({ params }) => streamReports.parse({ v: 1, streams: await streams.reports(params['stream']) }),
+      handle: async ({ params }) =>
+        streamReports.parse({ v: 1, streams: await streams.reports(params['stream']) }),
     },
     {
       method: 'GET',
@@ -121,7 +126,10 @@ function admit({ self, state, load, limits }: ControlRoutesOptions, kind: 'publi
     throw unavailable('node-full', `node ${self.nodeId} has its ${limits[kind]} ${kind}`);
   }
   if (now.cpu >= limits.cpu) {
-    throw unavailable('node-full', `node ${self.nodeId} is at ${Math.round(now.cpu * 100)}% of a worker's core`);
+    throw unavailable(
+      'node-full',
+      `node ${self.nodeId} is at ${Math.round(now.cpu * 100)}% of a worker's core`,
+    );
   }
 }
 

@@ -1,7 +1,7 @@
 // The node's control server: functions and nodes of the region open sessions and legs here. TLS, signed requests.
 
-import { createServer, type Server } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import { Problem } from '#routing/problem.ts';
@@ -62,7 +62,9 @@ export class ControlServer {
     try {
       await promise;
     } catch (error) {
-      throw new Error(`the control server cannot listen on ${options.address}:${options.port}`, { cause: error });
+      throw new Error(`the control server cannot listen on ${options.address}:${options.port}`, {
+        cause: error,
+      });
     }
     control.#server.on('error', (error) => options.log.error({ err: error }, 'the control server failed'));
     return control;
@@ -70,7 +72,8 @@ export class ControlServer {
 
   get port(): number {
     const address: AddressInfo | string | null = this.#server.address();
-    if (address === null || typeof address === 'string') throw new Error('the control server does not listen');
+    if (address === null || typeof address === 'string')
+      throw new Error('the control server does not listen');
     return address.port;
   }
 
@@ -100,7 +103,10 @@ export class ControlServer {
     }
     if (response.destroyed) return;
     const text = JSON.stringify(answer);
-    response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
+    response.writeHead(status, {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(text),
+    });
     response.end(text);
   }
 
@@ -115,7 +121,8 @@ export class ControlServer {
     if (refusal) throw new Problem(401, 'not-signed', `the request is ${refusal}`);
     for (const route of this.#options.routes) {
       const params = route.method === method ? matchPath(route.path, path) : undefined;
-      if (params) return route.handle({ params, body: parseJson(body), from: request.socket.remoteAddress ?? '' });
+      if (params)
+        return route.handle({ params, body: parseJson(body), from: request.socket.remoteAddress ?? '' });
     }
     throw new Problem(404, 'unknown-path', `this node has no ${method} ${path}`);
   }
@@ -127,7 +134,8 @@ async function readBody(request: IncomingMessage): Promise<string> {
   for await (const chunk of request) {
     const bytes: Buffer = Buffer.from(chunk);
     size += bytes.length;
-    if (size > MAX_BODY) throw new Problem(413, 'too-large', `a control request is at most ${MAX_BODY} bytes`);
+    if (size > MAX_BODY)
+      throw new Problem(413, 'too-large', `a control request is at most ${MAX_BODY} bytes`);
     chunks.push(bytes);
   }
   return Buffer.concat(chunks).toString();

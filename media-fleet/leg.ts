@@ -38,7 +38,12 @@ export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
   #heardAt = performance.now();
   #ended = false;
 
-  private constructor(options: LegOptions, transport: PipeTransport, answer: LegAccepted, tracks: Producer[]) {
+  private constructor(
+    options: LegOptions,
+    transport: PipeTransport,
+    answer: LegAccepted,
+    tracks: Producer[],
+  ) {
     super();
     this.tracks = tracks;
     this.path = answer.path;

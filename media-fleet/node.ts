@@ -50,7 +50,9 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
       ...(config.MERIDIAN_DYNAMODB_ENDPOINT ? { endpoint: config.MERIDIAN_DYNAMODB_ENDPOINT } : {}),
     });
     closers.push(() => dynamo.destroy());
-    const documents = DynamoDBDocumentClient.from(dynamo, { marshallOptions: { removeUndefinedValues: true } });
+    const documents = DynamoDBDocumentClient.from(dynamo, {
+      marshallOptions: { removeUndefinedValues: true },
+    });
     const registry = new DynamoNodeRegistry(documents, config.MERIDIAN_NODES_TABLE);
     const streamMap = new DynamoStreamMap(documents, config.MERIDIAN_STREAMS_TABLE);
     const routes = new RouteCache({ streamMap, nodeRegistry: registry, maxAge: timing.routeCache });
@@ -76,7 +78,17 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
 
     const peers = new Peers(routes, nodes, timing);
     const maxChildren = config.MERIDIAN_MAX_CHILDREN;
-    const streams = new Streams({ self, streamMap, peers, nodes, regions, workers, timing, log, maxChildren });
+    const streams = new Streams({
+      self,
+      streamMap,
+      peers,
+      nodes,
+      regions,
+      workers,
+      timing,
+      log,
+      maxChildren,
+    });
     closers.push(() => streams.close());
 
     let usage = { cpu: 0, memory: 0 };
@@ -91,8 +103,16 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
     closers.push(() => clearInterval(sampler));
 
     const state: NodeState = 'SERVING';
-    const load = (): NodeLoad => ({ ...streams.load, cpu: usage.cpu, memory: usage.memory + process.memoryUsage.rss() });
-    const limits = { publishers: config.maxPublishers, viewers: config.maxViewers, cpu: config.MERIDIAN_CPU_LIMIT };
+    const load = (): NodeLoad => ({
+      ...streams.load,
+      cpu: usage.cpu,
+      memory: usage.memory + process.memoryUsage.rss(),
+    });
+    const limits = {
+      publishers: config.maxPublishers,
+      viewers: config.maxViewers,
+      cpu: config.MERIDIAN_CPU_LIMIT,
+    };
 
     const certificate = await makeCertificate(nodeId);
     const control = await ControlServer.listen({

@@ -8,8 +8,8 @@ import {
   nextOriginEpoch,
   type OriginClaim,
   precedes,
-  sameHolder,
   type StreamClaims,
+  sameHolder,
   type Viewing,
 } from '#routing/claims.ts';
 import type { RegionClient } from '#routing/region-client.ts';
@@ -57,7 +57,9 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
     for (let attempt = 0; attempt < CLAIM_ATTEMPTS && !this.#closed; attempt += 1) {
       const claims = await streamMap.read(stream, { consistent: true });
       const claim = this.#newClaim(claims);
-      const seen = claims.origins.find((other) => other.region === claim.region && other.priority === claim.priority);
+      const seen = claims.origins.find(
+        (other) => other.region === claim.region && other.priority === claim.priority,
+      );
       if (!(await streamMap.claimOrigin(claim, seen))) continue;
       this.#claim = claim;
       // Closed while the claim was being written: nobody else will release it.
@@ -123,7 +125,9 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
   /** Old origins and secondary origins learn of us at once rather than at their next check. */
   #tellOthers(before: StreamClaims, claim: OriginClaim): void {
     const { regions, log } = this.#options;
-    const holders = [...before.origins, ...before.regions].filter(({ releasedAt }) => releasedAt === undefined);
+    const holders = [...before.origins, ...before.regions].filter(
+      ({ releasedAt }) => releasedAt === undefined,
+    );
     for (const region of new Set(holders.map((holder) => holder.region))) {
       regions
         .tell(region, { v: 1, stream: claim.stream, type: 'superseded', epoch: claim.epoch })

@@ -1,9 +1,9 @@
 // The other nodes of this node's region, as far as it knows: the registry's list, and its own bad experiences.
 
 import { LRUCache } from 'lru-cache';
-import { aliveNodes, type NodeRecord } from '#routing/node-record.ts';
-import { nodeStatus } from '#routing/node-messages.ts';
 import type { NodeClient } from '#routing/node-client.ts';
+import { nodeStatus } from '#routing/node-messages.ts';
+import { aliveNodes, type NodeRecord } from '#routing/node-record.ts';
 import type { RouteCache } from '#routing/route-cache.ts';
 import type { Timing } from '#routing/timing.ts';
 

@@ -4,7 +4,14 @@ import { ortc } from 'mediasoup';
 import type { Producer, Router, RtpCapabilities, RtpParameters, WebRtcTransport } from 'mediasoup/types';
 import { Problem } from '#routing/problem.ts';
 import { type AnsweredMedia, writeAnswer } from './sdp/answer.ts';
-import { type OfferedCodec, type OfferedMedia, type Offer } from './sdp/offer.ts';
+import type { Offer, OfferedCodec, OfferedMedia } from './sdp/offer.ts';
+
+/**
+ * Milliseconds between two key-frame requests to a publisher. libwebrtc ignores a request that comes within 300 ms of
+ * its last key frame, and mediasoup asks again only after a second: a viewer who joins right after another would wait
+ * that long. Held back until the publisher listens again, the request costs it a third of a second at most.
+ */
+const KEY_FRAME_REQUEST_DELAY = 350;
 
 export interface Published {
   producers: Producer[];
@@ -19,7 +26,9 @@ export async function publish(offer: Offer, transport: WebRtcTransport, hub: Rou
   const planned = offer.media.map((offered) => planReceiving(offered, hub.rtpCapabilities));
   await transport.connect({ dtlsParameters: offer.dtls });
   const producers = await Promise.all(
-    planned.map(({ offered, rtpParameters }) => transport.produce({ kind: offered.kind, rtpParameters })),
+    planned.map(({ offered, rtpParameters }) =>
+      transport.produce({ kind: offered.kind, rtpParameters, keyFrameRequestDelay: KEY_FRAME_REQUEST_DELAY }),
+    ),
   );
   const answer = writeAnswer(
     offer,
@@ -38,7 +47,11 @@ interface Planned {
 function planReceiving(offered: OfferedMedia, capabilities: RtpCapabilities): Planned {
   const { kind } = offered;
   if (offered.direction !== 'sendonly' && offered.direction !== 'sendrecv') {
-    throw new Problem(422, 'unusable-sdp', `the offer's ${kind} is ${offered.direction}; a publisher's is sendonly`);
+    throw new Problem(
+      422,
+      'unusable-sdp',
+      `the offer's ${kind} is ${offered.direction}; a publisher's is sendonly`,
+    );
   }
   const codec = offered.codecs.find((candidate) => receivable(candidate, capabilities));
   if (codec === undefined) {
@@ -51,7 +64,9 @@ function planReceiving(offered: OfferedMedia, capabilities: RtpCapabilities): Pl
   }
   const supported = capabilities.codecs?.find(({ mimeType }) => sameName(mimeType, codec.mimeType));
   const extensions = offered.extensions.flatMap(({ id, uri }) => {
-    const known = capabilities.headerExtensions?.find((extension) => extension.kind === kind && extension.uri === uri);
+    const known = capabilities.headerExtensions?.find(
+      (extension) => extension.kind === kind && extension.uri === uri,
+    );
     return known ? [{ id, uri: known.uri }] : [];
   });
   const congestionControl = extensions.some(({ uri }) => uri.includes('transport-wide-cc'));
@@ -65,7 +80,9 @@ function planReceiving(offered: OfferedMedia, capabilities: RtpCapabilities): Pl
   const encodings =
     rids.length > 0
       ? rids.map((rid) => ({ rid }))
-      : offered.ssrcs.slice(0, 1).map(({ ssrc, rtx }) => (rtx === undefined ? { ssrc } : { ssrc, rtx: { ssrc: rtx } }));
+      : offered.ssrcs
+          .slice(0, 1)
+          .map(({ ssrc, rtx }) => (rtx === undefined ? { ssrc } : { ssrc, rtx: { ssrc: rtx } }));
   return {
     offered,
     rtpParameters: {
@@ -97,7 +114,12 @@ function receivedCodecs(codec: OfferedCodec): RtpParameters['codecs'] {
     rtcpFeedback,
   };
   if (rtxPayloadType === undefined) return [media];
-  const rtx = { mimeType: 'video/rtx', payloadType: rtxPayloadType, clockRate, parameters: { apt: payloadType } };
+  const rtx = {
+    mimeType: 'video/rtx',
+    payloadType: rtxPayloadType,
+    clockRate,
+    parameters: { apt: payloadType },
+  };
   return [media, rtx];
 }
 
@@ -120,4 +142,6 @@ const DESCENDING = [/^h/, /^f/, /^2$/, /high|full|hi/];
 
 /** mediasoup wants a simulcast's layers from the smallest to the largest; rids are named by habit only. */
 export const orderLayers = (rids: readonly string[]): string[] =>
-  rids[0] !== undefined && DESCENDING.some((habit) => habit.test(rids[0] ?? '')) ? [...rids].reverse() : [...rids];
+  rids[0] !== undefined && DESCENDING.some((habit) => habit.test(rids[0] ?? ''))
+    ? [...rids].reverse()
+    : [...rids];

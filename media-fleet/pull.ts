@@ -5,9 +5,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pRetry from 'p-retry';
 import type { Logger } from 'pino';
 import { planCascade } from '#routing/cascade-plan.ts';
-import { activeOrigin, type OriginClaim, type RegionClaim, regionClaimOf, type StreamClaims } from '#routing/claims.ts';
+import {
+  activeOrigin,
+  type OriginClaim,
+  type RegionClaim,
+  regionClaimOf,
+  type StreamClaims,
+} from '#routing/claims.ts';
 import { type NodeClient, NodeUnreachable } from '#routing/node-client.ts';
-import { legAnswer, type LegAnswer, type LegRequest } from '#routing/node-messages.ts';
+import { type LegAnswer, type LegRequest, legAnswer } from '#routing/node-messages.ts';
 import type { NodeRecord } from '#routing/node-record.ts';
 import { Problem, unavailable } from '#routing/problem.ts';
 import type { RegionClient } from '#routing/region-client.ts';
@@ -60,7 +66,11 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
    * @param hint claims read a moment ago, so that the first plan costs no read.
    * @param settled true when this node's publisher just left: there are viewers or children to keep.
    */
-  constructor(stream: Stream, context: PullContext, { hint, settled }: { hint?: StreamClaims; settled: boolean }) {
+  constructor(
+    stream: Stream,
+    context: PullContext,
+    { hint, settled }: { hint?: StreamClaims; settled: boolean },
+  ) {
     super();
     this.#stream = stream;
     this.#context = context;
@@ -74,7 +84,9 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
       if (this.#ended) return;
       const problem = error instanceof Problem;
       if (!problem) context.log.warn({ err: error, stream: stream.name }, 'a stream could not be pulled');
-      this.#ready.reject(problem ? error : unavailable('no-parent', `${stream.name} cannot be had from its origin now`));
+      this.#ready.reject(
+        problem ? error : unavailable('no-parent', `${stream.name} cannot be had from its origin now`),
+      );
       this.close('failed');
     });
   }
@@ -184,10 +196,18 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
   }
 
   #cross({ origin, epoch }: Crossing): Promise<'attached' | 'retry'> {
-    return this.#attach({ crossing: true, epoch, ask: (request) => this.#context.regions.askLeg(origin.region, request) });
+    return this.#attach({
+      crossing: true,
+      epoch,
+      ask: (request) => this.#context.regions.askLeg(origin.region, request),
+    });
   }
 
-  async #pullFrom(parent: NodeRecord, epoch: number, nodes: readonly NodeRecord[]): Promise<'attached' | 'retry'> {
+  async #pullFrom(
+    parent: NodeRecord,
+    epoch: number,
+    nodes: readonly NodeRecord[],
+  ): Promise<'attached' | 'retry'> {
     let asked = parent;
     const ask = async (request: LegRequest) => {
       for (let depth = 0; depth < MAX_REDIRECTS; depth += 1) {
@@ -211,7 +231,13 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
 
   #askNode(node: NodeRecord, request: LegRequest): Promise<LegAnswer> {
     const { nodes, timing } = this.#context;
-    return nodes.call(node, { method: 'POST', path: '/v1/legs', body: request, answer: legAnswer, timeout: timing.call });
+    return nodes.call(node, {
+      method: 'POST',
+      path: '/v1/legs',
+      body: request,
+      answer: legAnswer,
+      timeout: timing.call,
+    });
   }
 
   /** Makes a leg, feeds the stream from it, and returns when it has ended. */

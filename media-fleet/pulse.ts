@@ -11,7 +11,7 @@ export type PulseType = 'alive' | 'superseded' | 'ended' | 'bye';
 
 export interface Beat {
   type: PulseType;
-  /** The viewers at the sender and below it; a parent counts them, a child has no use for it. */
+  /** Connected viewers at the sender and below it; for its parent, a child has no use for it. */
   viewers: number;
 }
 
@@ -97,4 +97,3 @@ function readBeat(packet: Buffer): Beat | undefined {
   const type = TYPES[packet.readUInt8(at)];
   return type === undefined ? undefined : { type, viewers: packet.readUInt32BE(at + 1) };
 }
-

@@ -8,7 +8,13 @@ import { readFragment, writeFragment } from './sdp/fragment.ts';
 import type { Offer } from './sdp/offer.ts';
 
 /** Why a session ended. */
-export type SessionEnd = 'deleted' | 'never-connected' | 'peer-gone' | 'superseded' | 'stream-ended' | 'node-closing';
+export type SessionEnd =
+  | 'deleted'
+  | 'never-connected'
+  | 'peer-gone'
+  | 'superseded'
+  | 'stream-ended'
+  | 'node-closing';
 
 export interface SessionOptions {
   transport: WebRtcTransport;

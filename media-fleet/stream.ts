@@ -10,8 +10,8 @@ import type { ChildLeg } from './child-leg.ts';
 import { HUB_CODECS, type Layout, layoutKey } from './codecs.ts';
 import { hubServes, Outlet } from './outlet.ts';
 import { Pulse } from './pulse.ts';
-import { readOffer } from './sdp/offer.ts';
 import { writeAnswer } from './sdp/answer.ts';
+import { readOffer } from './sdp/offer.ts';
 import type { SessionEnd } from './session.ts';
 import { planViewing, Viewer } from './viewer.ts';
 import type { MediaWorker, Workers } from './workers.ts';
@@ -103,9 +103,13 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> {
     return this.#children;
   }
 
-  /** Viewers here and, as far as the children told, below them. */
+  /** Viewers here, those included that still connect, and, as far as the children told, below them. */
   get viewersInAll(): number {
-    return [...this.#children.values()].reduce((sum, child) => sum + child.viewers, this.viewers);
+    return this.#viewersBelow(this.viewers);
+  }
+
+  #viewersBelow(here: number): number {
+    return [...this.#children.values()].reduce((sum, child) => sum + child.viewers, here);
   }
 
   get worker(): MediaWorker {
@@ -115,6 +119,7 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> {
   /** Feeds the hub from another source; viewers keep their sessions, children are told to take new legs. */
   async attach(source: Source): Promise<void> {
     this.#source = source;
+    this.#beat();
     await this.#showAll();
     if (this.#source === source) this.dismissChildren('superseded');
   }
@@ -143,7 +148,14 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> {
     try {
       const transport = await this.#workers.createSessionTransport(this.#worker, outlet.router);
       const capabilities = outlet.router.rtpCapabilities;
-      viewer = new Viewer({ transport, offer, plan, capabilities, connectWithin: this.#timing.connect, log: this.#log });
+      viewer = new Viewer({
+        transport,
+        offer,
+        plan,
+        capabilities,
+        connectWithin: this.#timing.connect,
+        log: this.#log,
+      });
       this.#keep(viewer, key);
       if (this.#closed) throw notLive(this.name);
       await Promise.all([transport.connect({ dtlsParameters: offer.dtls }), viewer.show(outlet.tracks)]);
@@ -158,12 +170,12 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> {
   /** Takes a child; it is forgotten when its leg closes. */
   addChild(leg: ChildLeg): void {
     this.#children.set(leg.requestId, leg);
-    leg.on('usage', () => this.emit('usage'));
+    leg.on('usage', () => this.#used());
     leg.once('close', () => {
       this.#children.delete(leg.requestId);
-      this.emit('usage');
+      this.#used();
     });
-    this.emit('usage');
+    this.#used();
   }
 
   async report(): Promise<StreamReport> {
@@ -177,7 +189,10 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> {
       parent: source?.parent ?? null,
       hops: source?.path.length ?? 0,
       viewers: this.viewers,
-      children: [...this.#children.values()].map(({ child }) => ({ region: child.region, nodeId: child.nodeId })),
+      children: [...this.#children.values()].map(({ child }) => ({
+        region: child.region,
+        nodeId: child.nodeId,
+      })),
       leg: (await source?.leg()) ?? null,
       tracks,
     };
@@ -194,7 +209,8 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> {
     this.#source = undefined;
     // The last beat must leave before the pipes do: the channel to the worker keeps order.
     for (const child of this.#children.values()) child.close();
-    for (const { opening } of this.#outlets.values()) opening.then((outlet) => outlet.close()).catch(() => undefined);
+    for (const { opening } of this.#outlets.values())
+      opening.then((outlet) => outlet.close()).catch(() => undefined);
     this.#outlets.clear();
     this.hub.close();
     this.emit('close');
@@ -212,11 +228,12 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> {
 
   #keep(viewer: Viewer, key: string): void {
     this.#viewers.set(viewer.id, viewer);
-    this.emit('usage');
+    this.#used();
+    viewer.once('connected', () => this.#used());
     viewer.once('end', () => {
       this.#viewers.delete(viewer.id);
       this.#releaseOutlet(key);
-      this.emit('usage');
+      this.#used();
     });
   }
 
@@ -256,10 +273,17 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> {
     }
   }
 
+  /** Told at once: the parent lets video flow when the first viewer is connected. */
+  #used(): void {
+    this.emit('usage');
+    this.#beat();
+  }
+
   #beat(): void {
     // A stream without children and without a parent has nobody to beat to.
     if (this.#children.size === 0 && this.#source?.parent == null) return;
-    this.pulse.send({ type: 'alive', viewers: this.viewersInAll });
+    const connected = [...this.#viewers.values()].filter((viewer) => viewer.connected).length;
+    this.pulse.send({ type: 'alive', viewers: this.#viewersBelow(connected) });
   }
 }
 
@@ -273,6 +297,10 @@ async function reportTrack(track: Producer): Promise<StreamReport['tracks'][numb
   return {
     kind: track.kind,
     codec: track.rtpParameters.codecs[0]?.mimeType ?? 'unknown',
-    layers: stats.map(({ rid, bitrate, packetCount }) => ({ rid: rid ?? null, bitrate, packets: packetCount })),
+    layers: stats.map(({ rid, bitrate, packetCount }) => ({
+      rid: rid ?? null,
+      bitrate,
+      packets: packetCount,
+    })),
   };
 }

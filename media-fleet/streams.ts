@@ -2,11 +2,18 @@
 
 import type { Logger } from 'pino';
 import type { OriginClaim } from '#routing/claims.ts';
-import type { LegAnswer, LegRequest, Notice, StreamReport, WhepRequest, WhipRequest } from '#routing/node-messages.ts';
+import type {
+  LegAnswer,
+  LegRequest,
+  Notice,
+  StreamReport,
+  WhepRequest,
+  WhipRequest,
+} from '#routing/node-messages.ts';
 import { Problem, unavailable } from '#routing/problem.ts';
 import { ChildLeg } from './child-leg.ts';
 import { OriginRole } from './origin-role.ts';
-import { publish, type Published } from './publication.ts';
+import { type Published, publish } from './publication.ts';
 import { Pull, type PullContext, type PullEnd } from './pull.ts';
 import { readOffer } from './sdp/offer.ts';
 import { Session } from './session.ts';
@@ -51,7 +58,10 @@ export class Streams {
   /** Sessions and legs now. */
   get load(): { publishers: number; viewers: number; legs: number } {
     const streams = [...this.#open.values()];
-    const legs = streams.reduce((sum, { stream }) => sum + stream.children.size + (stream.source?.parent ? 1 : 0), 0);
+    const legs = streams.reduce(
+      (sum, { stream }) => sum + stream.children.size + (stream.source?.parent ? 1 : 0),
+      0,
+    );
     return { publishers: this.#publishers, viewers: this.#viewers, legs };
   }
 
@@ -107,7 +117,8 @@ export class Streams {
   /** @throws Problem 404 */
   session(id: string): Session {
     const session = this.#sessions.get(id);
-    if (session === undefined) throw new Problem(404, 'unknown-session', 'no such session: it has ended, or never was');
+    if (session === undefined)
+      throw new Problem(404, 'unknown-session', 'no such session: it has ended, or never was');
     return session;
   }
 
@@ -143,7 +154,11 @@ export class Streams {
     if (crossing) {
       const newest = crossings.get(request.region) ?? 0;
       if (request.epoch < newest) {
-        return { v: 1, result: 'stale', reason: `region ${request.region} has asked with epoch ${newest} since` };
+        return {
+          v: 1,
+          result: 'stale',
+          reason: `region ${request.region} has asked with epoch ${newest} since`,
+        };
       }
       crossings.set(request.region, request.epoch);
     }
@@ -174,7 +189,9 @@ export class Streams {
   }
 
   async reports(name?: string): Promise<StreamReport[]> {
-    const entries = [...this.#open.values()].filter(({ stream }) => name === undefined || stream.name === name);
+    const entries = [...this.#open.values()].filter(
+      ({ stream }) => name === undefined || stream.name === name,
+    );
     return Promise.all(entries.filter(({ stream }) => stream.source).map(({ stream }) => stream.report()));
   }
 
@@ -214,7 +231,9 @@ export class Streams {
       entry.publisher = session;
       entry.pull?.close('replaced');
       log.info({ stream: stream.name, epoch: claim.epoch }, 'publishing');
-      stream.attach(source).catch((error: unknown) => log.error({ err: error, stream: stream.name }, 'not shown'));
+      stream
+        .attach(source)
+        .catch((error: unknown) => log.error({ err: error, stream: stream.name }, 'not shown'));
       if (previous && previous !== session) previous.close('superseded');
     });
     role.on('standby', () => {
@@ -316,7 +335,10 @@ export class Streams {
   }
 }
 
-const publisherSource = (producers: Published['producers'], { region, nodeId, epoch }: OriginClaim): Source => ({
+const publisherSource = (
+  producers: Published['producers'],
+  { region, nodeId, epoch }: OriginClaim,
+): Source => ({
   tracks: producers,
   path: [],
   origin: { region, nodeId, epoch },
@@ -324,4 +346,3 @@ const publisherSource = (producers: Published['producers'], { region, nodeId, ep
   parent: null,
   leg: async () => null,
 });
-

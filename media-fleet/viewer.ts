@@ -1,6 +1,6 @@
 // A WHEP session: consumers on an outlet, re-made under the viewer's feet when the stream's source changes.
 
-import type { Consumer, Producer, Router, RtpCodecCapability, RtpCapabilities } from 'mediasoup/types';
+import type { Consumer, Producer, Router, RtpCapabilities, RtpCodecCapability } from 'mediasoup/types';
 import type { Logger } from 'pino';
 import { Problem } from '#routing/problem.ts';
 import { type Layout, type LayoutCodec, layoutKey } from './codecs.ts';
@@ -19,11 +19,20 @@ export interface ViewingPlan {
  * @param msid the stream id that all sections of the answer carry.
  * @throws Problem 422 when the viewer can receive nothing of it.
  */
-export function planViewing(offer: Offer, tracks: readonly Producer[], hub: Router, msid: string): ViewingPlan {
+export function planViewing(
+  offer: Offer,
+  tracks: readonly Producer[],
+  hub: Router,
+  msid: string,
+): ViewingPlan {
   const layout: LayoutCodec[] = [];
   const media = offer.media.map((offered): AnsweredMedia => {
     if (offered.direction !== 'recvonly' && offered.direction !== 'sendrecv') {
-      throw new Problem(422, 'unusable-sdp', `the offer's ${offered.kind} is ${offered.direction}; a viewer's is recvonly`);
+      throw new Problem(
+        422,
+        'unusable-sdp',
+        `the offer's ${offered.kind} is ${offered.direction}; a viewer's is recvonly`,
+      );
     }
     const track = tracks.find(({ kind }) => kind === offered.kind);
     if (track === undefined) return inactive(offered);
@@ -31,7 +40,11 @@ export function planViewing(offer: Offer, tracks: readonly Producer[], hub: Rout
     if (codec === undefined) {
       const has = track.rtpParameters.codecs[0]?.mimeType ?? 'unknown';
       const offers = [...new Set(offered.codecs.map(({ mimeType }) => mimeType))].join(', ');
-      throw new Problem(422, 'no-common-codec', `the stream's ${offered.kind} is ${has}; the offer has ${offers}`);
+      throw new Problem(
+        422,
+        'no-common-codec',
+        `the stream's ${offered.kind} is ${has}; the offer has ${offers}`,
+      );
     }
     layout.push({ kind: offered.kind, payloadType: codec.payloadType, codec: trackCodec(track) });
     return { offered, direction: 'sendonly', codec: answered(codec), extensions: [], receiveRids: [], msid };
@@ -46,7 +59,14 @@ export function planViewing(offer: Offer, tracks: readonly Producer[], hub: Rout
 function inactive(offered: OfferedMedia): AnsweredMedia {
   const [codec] = offered.codecs;
   if (codec === undefined) throw new Error('an offered section without a codec came through readOffer');
-  return { offered, direction: 'inactive', codec: answered(codec), extensions: [], receiveRids: [], msid: undefined };
+  return {
+    offered,
+    direction: 'inactive',
+    codec: answered(codec),
+    extensions: [],
+    receiveRids: [],
+    msid: undefined,
+  };
 }
 
 /** The feedback that an outlet's consumers act on; no bandwidth estimate, for the answer has no extensions. */
@@ -55,7 +75,9 @@ const FEEDBACK = ['nack', 'nack pli', 'ccm fir'];
 /** No RTX: mediasoup numbers it itself. A lost packet is sent again as it was, which every client takes. */
 const answered = (codec: OfferedCodec): AnsweredCodec => ({
   ...codec,
-  rtcpFeedback: codec.rtcpFeedback.filter(({ type, parameter = '' }) => FEEDBACK.includes(`${type} ${parameter}`.trim())),
+  rtcpFeedback: codec.rtcpFeedback.filter(({ type, parameter = '' }) =>
+    FEEDBACK.includes(`${type} ${parameter}`.trim()),
+  ),
   rtxPayloadType: undefined,
 });
 
@@ -68,7 +90,10 @@ const playable = (codec: OfferedCodec, kind: 'audio' | 'video', track: Producer,
     ...(codec.channels === undefined ? {} : { channels: codec.channels }),
     parameters: codec.parameters,
   };
-  return hub.canConsume({ producerId: track.id, rtpCapabilities: { codecs: [capability], headerExtensions: [] } });
+  return hub.canConsume({
+    producerId: track.id,
+    rtpCapabilities: { codecs: [capability], headerExtensions: [] },
+  });
 };
 
 /** A track's codec, without what only its sender needs to know. */
@@ -117,10 +142,13 @@ export class Viewer extends Session {
   /** Consumes these tracks instead of the present ones; the newest call wins. */
   show(tracks: readonly Producer[]): Promise<void> {
     this.#wanted = tracks;
-    this.#applying = this.#applying.then(() => this.#apply()).catch((error: unknown) => {
-      // A track or the transport went away meanwhile: then a newer call or the session's end is on its way.
-      if (!this.ended && tracks === this.#wanted) this.#log.debug({ err: error, session: this.id }, 'a track was not consumed');
-    });
+    this.#applying = this.#applying
+      .then(() => this.#apply())
+      .catch((error: unknown) => {
+        // A track or the transport went away meanwhile: then a newer call or the session's end is on its way.
+        if (!this.ended && tracks === this.#wanted)
+          this.#log.debug({ err: error, session: this.id }, 'a track was not consumed');
+      });
     return this.#applying;
   }
 
@@ -134,7 +162,12 @@ export class Viewer extends Session {
         present?.close();
         this.#consumers.delete(kind);
         if (track === undefined || this.ended) return;
-        const consumer = await this.transport.consume({ producerId: track.id, rtpCapabilities: capabilities, mid, enableRtx: kind === 'video' });
+        const consumer = await this.transport.consume({
+          producerId: track.id,
+          rtpCapabilities: capabilities,
+          mid,
+          enableRtx: kind === 'video',
+        });
         this.#consumers.set(kind, consumer);
       }),
     );

@@ -1,11 +1,15 @@
 // The node's mediasoup workers: one per core, each with a WebRtcServer that all its sessions share.
 
 import { createWorker } from 'mediasoup';
-import type { PipeTransport,
+import type {
+  PipeTransport,
   Router,
   RouterRtpCodecCapability,
   Transport,
-  WebRtcServer, WebRtcTransport, Worker } from 'mediasoup/types';
+  WebRtcServer,
+  WebRtcTransport,
+  Worker,
+} from 'mediasoup/types';
 import type { Logger } from 'pino';
 import { unavailable } from '#routing/problem.ts';
 
@@ -69,9 +73,12 @@ export class Workers {
       });
     } catch (error) {
       worker.close();
-      throw new Error(`worker ${index} cannot listen on ${listenAddress}:${firstPort + index} (UDP and TCP)`, {
-        cause: error,
-      });
+      throw new Error(
+        `worker ${index} cannot listen on ${listenAddress}:${firstPort + index} (UDP and TCP)`,
+        {
+          cause: error,
+        },
+      );
     }
     const media: MediaWorker = { worker, server, cpu: 0, cpuTime: 0 };
     this.#workers[index] = media;

@@ -1,6 +1,13 @@
 // Where a node gets a stream from: the one decision that keeps a stream to a single crossing per region.
 
-import { activeOrigin, type OriginClaim, type RegionClaim, regionClaimOf, sameHolder, type StreamClaims } from './claims.ts';
+import {
+  activeOrigin,
+  type OriginClaim,
+  type RegionClaim,
+  regionClaimOf,
+  type StreamClaims,
+  sameHolder,
+} from './claims.ts';
 
 export interface PlanRequest {
   claims: StreamClaims;
@@ -32,7 +39,8 @@ export function planCascade({ claims, self, alive }: PlanRequest): CascadePlan {
     return { step: 'pull', origin, from: origin };
   }
   const secondary = regionClaimOf(claims, self.region);
-  if (secondary === undefined || secondary.releasedAt !== undefined) return { step: 'claim', origin, seen: secondary };
+  if (secondary === undefined || secondary.releasedAt !== undefined)
+    return { step: 'claim', origin, seen: secondary };
   if (sameHolder(secondary, self)) return { step: 'cross', origin, epoch: secondary.epoch };
   if (!alive(secondary)) return { step: 'claim', origin, seen: secondary };
   return { step: 'pull', origin, from: secondary };

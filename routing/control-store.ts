@@ -29,11 +29,15 @@ export class DynamoControlStore implements ControlStore {
   }
 
   async accountOf(apiSecret: string): Promise<Account | undefined> {
-    const { Item } = await this.#client.send(new GetCommand({ TableName: this.#table, Key: keyOf(apiSecret) }));
+    const { Item } = await this.#client.send(
+      new GetCommand({ TableName: this.#table, Key: keyOf(apiSecret) }),
+    );
     return Item === undefined ? undefined : secretItem.parse(Item);
   }
 
   async addSecret(apiSecret: string, account: Account): Promise<void> {
-    await this.#client.send(new PutCommand({ TableName: this.#table, Item: { ...keyOf(apiSecret), ...account } }));
+    await this.#client.send(
+      new PutCommand({ TableName: this.#table, Item: { ...keyOf(apiSecret), ...account } }),
+    );
   }
 }

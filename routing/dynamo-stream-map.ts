@@ -1,7 +1,13 @@
 // The stream map in a DynamoDB global table.
 
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
-import { type DynamoDBDocumentClient, PutCommand, QueryCommand, ScanCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import {
+  type DynamoDBDocumentClient,
+  PutCommand,
+  QueryCommand,
+  ScanCommand,
+  UpdateCommand,
+} from '@aws-sdk/lib-dynamodb';
 import { type OriginClaim, originClaim, type RegionClaim, regionClaim, type StreamClaims } from './claims.ts';
 import { Problem } from './problem.ts';
 import type { ReadOptions, StreamMap } from './stream-map.ts';

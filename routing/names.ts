@@ -19,7 +19,9 @@ export const regionId = z
   .regex(/^[a-z]{2,4}(-[a-z]+)+-\d$/, 'a region id is an AWS region name such as eu-west-1');
 
 /** A node's id: the EC2 instance id on AWS, `<region>-<group>-<n>` on one machine. */
-export const nodeId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/, 'a node id is 1 to 64 of A-Z a-z 0-9 -');
+export const nodeId = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/, 'a node id is 1 to 64 of A-Z a-z 0-9 -');
 
 /** One start of a node's process: new at every start, so that what an earlier start held is known to be void. */
 export const incarnation = z.string().min(8).max(64);

@@ -21,7 +21,9 @@ const KEPT_NODES = 1_000;
 export class NodeUnreachable extends Error {
   readonly nodeId: string;
   constructor(nodeId: string, cause: unknown) {
-    super(`node ${nodeId} did not answer: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    super(`node ${nodeId} did not answer: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
     this.name = 'NodeUnreachable';
     this.nodeId = nodeId;
   }
@@ -41,7 +43,12 @@ class PinnedAgent extends Agent {
     callback?: (error: Error | null, socket: Duplex) => void,
   ): Duplex | null | undefined {
     // The certificate is the node's own, so no authority vouches for it: the fingerprint does.
-    const socket = connect({ host: options.host, port: options.port, rejectUnauthorized: false, minVersion: 'TLSv1.3' });
+    const socket = connect({
+      host: options.host,
+      port: options.port,
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.3',
+    });
     const failed = (error: Error) => callback?.(error, socket);
     socket.once('error', failed);
     socket.once('secureConnect', () => {
@@ -71,7 +78,10 @@ export interface NodeCall<Answer extends z.ZodType> {
 /** Calls nodes. One per process; `close` ends its idle connections. */
 export class NodeClient {
   readonly #key: Uint8Array;
-  readonly #agents = new LRUCache<string, PinnedAgent>({ max: KEPT_NODES, dispose: (agent) => agent.destroy() });
+  readonly #agents = new LRUCache<string, PinnedAgent>({
+    max: KEPT_NODES,
+    dispose: (agent) => agent.destroy(),
+  });
 
   /** @param key the cluster key, shared by functions and nodes. */
   constructor(key: Uint8Array) {
@@ -126,11 +136,14 @@ export class NodeClient {
           let size = 0;
           response.on('data', (chunk: Buffer) => {
             size += chunk.length;
-            if (size > MAX_ANSWER) response.destroy(new Error(`the answer is longer than ${MAX_ANSWER} bytes`));
+            if (size > MAX_ANSWER)
+              response.destroy(new Error(`the answer is longer than ${MAX_ANSWER} bytes`));
             else chunks.push(chunk);
           });
           response.on('error', reject);
-          response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }));
+          response.on('end', () =>
+            resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }),
+          );
         },
       );
       outgoing.on('error', reject);

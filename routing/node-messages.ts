@@ -52,7 +52,12 @@ export const patchAnswer = z.object({ v, fragment: z.string().optional(), etag: 
 export type PatchAnswer = z.infer<typeof patchAnswer>;
 
 export const srtpParameters = z.object({
-  cryptoSuite: z.enum(['AEAD_AES_256_GCM', 'AEAD_AES_128_GCM', 'AES_CM_128_HMAC_SHA1_80', 'AES_CM_128_HMAC_SHA1_32']),
+  cryptoSuite: z.enum([
+    'AEAD_AES_256_GCM',
+    'AEAD_AES_128_GCM',
+    'AES_CM_128_HMAC_SHA1_80',
+    'AES_CM_128_HMAC_SHA1_32',
+  ]),
   keyBase64: z.string(),
 });
 
@@ -86,7 +91,9 @@ export const rtpParameters = z.object({
         clockRate: z.number().int(),
         channels: z.number().int().exactOptional(),
         parameters: codecParameters.exactOptional(),
-        rtcpFeedback: z.array(z.object({ type: z.string(), parameter: z.string().exactOptional() })).exactOptional(),
+        rtcpFeedback: z
+          .array(z.object({ type: z.string(), parameter: z.string().exactOptional() }))
+          .exactOptional(),
       }),
     )
     .min(1),
@@ -114,7 +121,9 @@ export const rtpParameters = z.object({
     )
     .min(1)
     .exactOptional(),
-  rtcp: z.object({ cname: z.string().exactOptional(), reducedSize: z.boolean().exactOptional() }).exactOptional(),
+  rtcp: z
+    .object({ cname: z.string().exactOptional(), reducedSize: z.boolean().exactOptional() })
+    .exactOptional(),
 });
 
 /** `POST /v1/legs`: a child asks for a stream; it has its end of the pipe ready. */

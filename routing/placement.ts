@@ -17,11 +17,17 @@ export interface PlacementRequest {
  * Two Choices in Randomized Load Balancing", 2001).
  * @param nodes the region's alive nodes.
  */
-export function placeSession(nodes: readonly NodeRecord[], request: PlacementRequest): NodeRecord | undefined {
+export function placeSession(
+  nodes: readonly NodeRecord[],
+  request: PlacementRequest,
+): NodeRecord | undefined {
   const { kind, group, exclude, random = Math.random } = request;
   const candidates = nodes.filter(
     (node) =>
-      node.group === group && node.state === 'SERVING' && !exclude.has(node.nodeId) && fullness(node, kind) < 1,
+      node.group === group &&
+      node.state === 'SERVING' &&
+      !exclude.has(node.nodeId) &&
+      fullness(node, kind) < 1,
   );
   if (candidates.length <= 1) return candidates[0];
   const first = Math.floor(random() * candidates.length);

@@ -35,8 +35,14 @@ export class Problem extends Error {
   /** The Problem that a remote part answered with, its body read leniently. */
   static fromBody(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Problem {
     const parsed = problemBody.safeParse(body);
-    if (!parsed.success) return new Problem(status, 'remote-error', `the remote side answered ${status}`, headers);
-    return new Problem(status, parsed.data.type.replace('urn:meridian:problem:', ''), parsed.data.detail, headers);
+    if (!parsed.success)
+      return new Problem(status, 'remote-error', `the remote side answered ${status}`, headers);
+    return new Problem(
+      status,
+      parsed.data.type.replace('urn:meridian:problem:', ''),
+      parsed.data.detail,
+      headers,
+    );
   }
 }
 
@@ -53,7 +59,11 @@ export const unavailable = (code: string, detail: string, seconds = 2): Problem 
   new Problem(503, code, detail, { 'Retry-After': String(seconds) });
 
 /** Reads a value at a boundary: a mismatch is the sender's fault and becomes a 400 that names the path. */
-export function parse<Schema extends z.ZodType>(schema: Schema, value: unknown, what: string): z.output<Schema> {
+export function parse<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  what: string,
+): z.output<Schema> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const first = parsed.error.issues[0];

@@ -38,7 +38,9 @@ export class RegionClient {
   readonly #timeout: number;
 
   constructor({ regions, credentials, timeout }: RegionClientOptions) {
-    this.#regions = new Map(regions.map(({ id, api }) => [id, { api, signer: regionSigner(id, credentials) }]));
+    this.#regions = new Map(
+      regions.map(({ id, api }) => [id, { api, signer: regionSigner(id, credentials) }]),
+    );
     this.#timeout = timeout;
   }
 

@@ -23,9 +23,16 @@ export interface SignedParts {
   incarnation: string;
 }
 
-const mac = (key: Uint8Array, { method, path, body, incarnation }: SignedParts, time: string, nonce: string): Buffer =>
+const mac = (
+  key: Uint8Array,
+  { method, path, body, incarnation }: SignedParts,
+  time: string,
+  nonce: string,
+): Buffer =>
   createHmac('sha256', key)
-    .update([method, path, createHash('sha256').update(body).digest('hex'), time, nonce, incarnation].join('\n'))
+    .update(
+      [method, path, createHash('sha256').update(body).digest('hex'), time, nonce, incarnation].join('\n'),
+    )
     .digest();
 
 /** The headers that sign a call. */
@@ -49,14 +56,19 @@ export class SignatureVerifier {
   }
 
   /** @returns why the call is refused, or undefined when it is good. */
-  refusal(parts: SignedParts, headers: Readonly<Record<string, string | string[] | undefined>>): string | undefined {
+  refusal(
+    parts: SignedParts,
+    headers: Readonly<Record<string, string | string[] | undefined>>,
+  ): string | undefined {
     const [time, nonce, signature] = [
       headers[SIGNATURE_HEADERS.time],
       headers[SIGNATURE_HEADERS.nonce],
       headers[SIGNATURE_HEADERS.signature],
     ];
-    if (typeof time !== 'string' || typeof nonce !== 'string' || typeof signature !== 'string') return 'not signed';
-    if (!(Math.abs(Date.now() - Number(time)) <= WINDOW)) return 'signed too long ago, or by a clock that is off';
+    if (typeof time !== 'string' || typeof nonce !== 'string' || typeof signature !== 'string')
+      return 'not signed';
+    if (!(Math.abs(Date.now() - Number(time)) <= WINDOW))
+      return 'signed too long ago, or by a clock that is off';
     const given = Buffer.from(signature, 'base64url');
     const expected = mac(this.#key, parts, time, nonce);
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) {

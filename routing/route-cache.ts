@@ -24,7 +24,11 @@ export class RouteCache {
   constructor({ streamMap, nodeRegistry, maxAge }: RouteCacheOptions) {
     // ttl 0 would mean "for ever" to the cache; the smallest one expires before the next read.
     const ttl = Math.max(1, maxAge);
-    this.#claims = new LRUCache({ max: REMEMBERED_STREAMS, ttl, fetchMethod: (stream) => streamMap.read(stream) });
+    this.#claims = new LRUCache({
+      max: REMEMBERED_STREAMS,
+      ttl,
+      fetchMethod: (stream) => streamMap.read(stream),
+    });
     this.#nodes = new LRUCache({ max: 1, ttl, fetchMethod: () => nodeRegistry.list() });
   }
 

@@ -18,7 +18,8 @@ const sessionTicket = nodeRecord
   });
 export type SessionTicket = z.infer<typeof sessionTicket>;
 
-const unknownSession = () => new Problem(404, 'unknown-session', 'no such session: it has ended, or never was');
+const unknownSession = () =>
+  new Problem(404, 'unknown-session', 'no such session: it has ended, or never was');
 
 /** Seals and opens session tickets with a 32-byte key (AES-256-GCM, a JWE in compact form). */
 export class SessionUrls {

@@ -32,5 +32,8 @@ export interface StreamMap {
   releaseRegion(claim: RegionClaim): Promise<boolean>;
 
   /** The origin claims of live streams, a page at a time, in no order. */
-  liveOrigins(page: { limit: number; after?: string | undefined }): Promise<{ origins: OriginClaim[]; next?: string }>;
+  liveOrigins(page: {
+    limit: number;
+    after?: string | undefined;
+  }): Promise<{ origins: OriginClaim[]; next?: string }>;
 }

@@ -62,7 +62,8 @@ export async function verifyToken(
   token: string | undefined,
   { use, stream, mustBeFresh = true }: TokenCheck,
 ): Promise<TokenClaims> {
-  if (token === undefined) throw unauthorized(`a ${use} token is needed: Authorization: Bearer <token>, or ?token=`);
+  if (token === undefined)
+    throw unauthorized(`a ${use} token is needed: Authorization: Bearer <token>, or ?token=`);
   let claims: TokenClaims;
   try {
     const { payload } = await jwtVerify(token, key, {

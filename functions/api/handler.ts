@@ -89,7 +89,12 @@ async function reportsHere(here: FunctionContext, stream: string): Promise<Regio
 
 const originOf = (origin: OriginClaim | undefined) =>
   origin
-    ? { region: origin.region, nodeId: origin.nodeId, epoch: origin.epoch, startedAt: new Date(origin.startedAt).toISOString() }
+    ? {
+        region: origin.region,
+        nodeId: origin.nodeId,
+        epoch: origin.epoch,
+        startedAt: new Date(origin.startedAt).toISOString(),
+      }
     : null;
 
 export const handler = endpoint({

@@ -1,6 +1,6 @@
 // The door between regions, for nodes only: a child of another region asks for a leg, or something is to be told.
 
-import { activeOrigin, regionClaimOf, sameHolder, type StreamClaims } from '#routing/claims.ts';
+import { activeOrigin, regionClaimOf, type StreamClaims, sameHolder } from '#routing/claims.ts';
 import { streamName } from '#routing/names.ts';
 import { NodeUnreachable } from '#routing/node-client.ts';
 import {
@@ -24,7 +24,8 @@ async function post(event: HttpEvent): Promise<HttpAnswer> {
   const stream = parse(streamName, pathParameter(event, 'stream'), 'stream');
   const request = parse(cascadeRequest, json(event), 'cascade');
   const about = request.ask === 'leg' ? request.leg.stream : request.notice.stream;
-  if (about !== stream) throw new Problem(400, 'invalid-request', `the path says ${stream}, the body ${about}`);
+  if (about !== stream)
+    throw new Problem(400, 'invalid-request', `the path says ${stream}, the body ${about}`);
   if (request.ask === 'leg') return answer(await askForLeg(here, request.leg));
   await passOn(here, request.notice);
   return answer({ v: 1 });
@@ -54,7 +55,13 @@ async function askForLeg(here: FunctionContext, request: LegRequest): Promise<Le
 
 async function callNode(here: FunctionContext, node: NodeRecord, request: LegRequest): Promise<LegAnswer> {
   try {
-    const body = { method: 'POST', path: '/v1/legs', body: request, answer: legAnswer, timeout: here.timing.call } as const;
+    const body = {
+      method: 'POST',
+      path: '/v1/legs',
+      body: request,
+      answer: legAnswer,
+      timeout: here.timing.call,
+    } as const;
     return await here.nodes.call(node, body);
   } catch (error) {
     if (error instanceof NodeUnreachable) throw unavailable('node-unreachable', error.message);
@@ -66,11 +73,19 @@ async function callNode(here: FunctionContext, node: NodeRecord, request: LegReq
 async function passOn(here: FunctionContext, notice: Notice): Promise<void> {
   here.routes.forget(notice.stream);
   const holders = holdersHere(await here.routes.claims(notice.stream), here.region.id);
-  const nodes = (await here.aliveNodes()).filter((node) => holders.some((holder) => sameHolder(holder, node)));
+  const nodes = (await here.aliveNodes()).filter((node) =>
+    holders.some((holder) => sameHolder(holder, node)),
+  );
   await Promise.all(
     nodes.map((node) =>
       here.nodes
-        .call(node, { method: 'POST', path: '/v1/notices', body: notice, answer: nothing, timeout: here.timing.call })
+        .call(node, {
+          method: 'POST',
+          path: '/v1/notices',
+          body: notice,
+          answer: nothing,
+          timeout: here.timing.call,
+        })
         .catch((error: unknown) => {
           // A node that cannot be told finds out by its own checks.
           console.warn(JSON.stringify({ level: 'warn', message: String(error), stream: notice.stream }));

@@ -62,7 +62,11 @@ async function one(event: HttpEvent): Promise<HttpAnswer> {
 
 export const handler = endpoint({
   routes: [
-    { method: 'GET', path: '/rest/v2/cluster-nodes', handle: async (event) => json(200, await allNodes(event)) },
+    {
+      method: 'GET',
+      path: '/rest/v2/cluster-nodes',
+      handle: async (event) => json(200, await allNodes(event)),
+    },
     {
       method: 'GET',
       path: '/rest/v2/cluster-nodes/count',

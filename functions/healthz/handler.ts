@@ -13,11 +13,18 @@ async function health(): Promise<HttpAnswer> {
     nodeGroup.options.map((group) => {
       const kind = group === 'origin' ? 'publishers' : 'viewers';
       const serving = nodes.filter((node) => node.group === group && node.state === 'SERVING');
-      return [group, { serving: serving.length, withRoom: serving.filter((node) => fullness(node, kind) < 1).length }];
+      return [
+        group,
+        { serving: serving.length, withRoom: serving.filter((node) => fullness(node, kind) < 1).length },
+      ];
     }),
   );
   const healthy = Object.values(groups).every(({ withRoom }) => withRoom > 0);
-  return json(healthy ? 200 : 503, { status: healthy ? 'healthy' : 'unhealthy', region: here.region.id, groups });
+  return json(healthy ? 200 : 503, {
+    status: healthy ? 'healthy' : 'unhealthy',
+    region: here.region.id,
+    groups,
+  });
 }
 
 export const handler = endpoint({

@@ -1,6 +1,6 @@
 // What the control API's functions share: the API secret, and asking every region the same thing.
 
-import { z } from 'zod';
+import type { z } from 'zod';
 import { Problem } from '#routing/problem.ts';
 import type { FunctionContext } from '../context.ts';
 import { bearerToken, type HttpAnswer, type HttpEvent } from './endpoint.ts';
@@ -44,7 +44,9 @@ export async function askRegions<Answer extends z.ZodType>(
       if (!response.ok) throw new Error(`status ${response.status}`);
       return [answer.parse(await response.json())];
     } catch (error) {
-      console.warn(JSON.stringify({ level: 'warn', message: `region ${id} did not answer`, error: String(error) }));
+      console.warn(
+        JSON.stringify({ level: 'warn', message: `region ${id} did not answer`, error: String(error) }),
+      );
       return [];
     }
   });

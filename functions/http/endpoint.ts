@@ -53,11 +53,13 @@ export function endpoint({ routes, errorBody = problemDetails }: EndpointOptions
     })
     .handler(
       httpRouter<HttpEvent, HttpAnswer>({
-        routes: routes.map(({ method, path, handle }): Route<HttpEvent, HttpAnswer> => ({
-          method,
-          path,
-          handler: async (event: HttpEvent) => handle(event),
-        })),
+        routes: routes.map(
+          ({ method, path, handle }): Route<HttpEvent, HttpAnswer> => ({
+            method,
+            path,
+            handler: async (event: HttpEvent) => handle(event),
+          }),
+        ),
         notFoundResponse: ({ method, path }) => {
           throw notFound(routes, method, path);
         },
@@ -82,10 +84,17 @@ function unexpected(error: unknown, event: HttpEvent): Problem {
       message: 'unexpected error',
       requestId: event.requestContext?.requestId,
       route: event.routeKey,
-      error: error instanceof Error ? { name: error.name, message: error.message, stack: error.stack } : String(error),
+      error:
+        error instanceof Error
+          ? { name: error.name, message: error.message, stack: error.stack }
+          : String(error),
     }),
   );
-  return new Problem(500, 'internal-error', 'something went wrong on our side; the log has it under this request');
+  return new Problem(
+    500,
+    'internal-error',
+    'something went wrong on our side; the log has it under this request',
+  );
 }
 
 /** A path parameter, decoded. @throws Problem 400 when it is not valid percent-encoding. */

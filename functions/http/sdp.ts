@@ -8,10 +8,15 @@ import { bodyText, type HttpAnswer, type HttpEvent } from './endpoint.ts';
  * The body, if it is of the media type and of a size that SDP has.
  * @throws Problem 415, 413 or 400.
  */
-export function sdpBody(event: HttpEvent, mediaType: 'application/sdp' | 'application/trickle-ice-sdpfrag'): string {
+export function sdpBody(
+  event: HttpEvent,
+  mediaType: 'application/sdp' | 'application/trickle-ice-sdpfrag',
+): string {
   const given = (event.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
   if (given !== mediaType) {
-    throw new Problem(415, 'unsupported-media-type', `the Content-Type must be ${mediaType}`, { Accept: mediaType });
+    throw new Problem(415, 'unsupported-media-type', `the Content-Type must be ${mediaType}`, {
+      Accept: mediaType,
+    });
   }
   const text = bodyText(event);
   if (Buffer.byteLength(text) > MAX_SDP_BYTES) {

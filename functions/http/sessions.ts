@@ -1,12 +1,12 @@
 // Opening a session on a node with room, and everything that happens at a session's URL.
 
 import type { z } from 'zod';
-import { type SessionAnswer, nothing, patchAnswer, sessionAnswer } from '#routing/node-messages.ts';
-import type { NodeGroup, NodeRecord } from '#routing/node-record.ts';
+import { streamName } from '#routing/names.ts';
 import { NodeUnreachable } from '#routing/node-client.ts';
+import { nothing, patchAnswer, type SessionAnswer, sessionAnswer } from '#routing/node-messages.ts';
+import type { NodeGroup, NodeRecord } from '#routing/node-record.ts';
 import { placeSession } from '#routing/placement.ts';
 import { Problem, parse, unavailable } from '#routing/problem.ts';
-import { streamName } from '#routing/names.ts';
 import { type SessionTicket, unknownSession } from '#routing/session-url.ts';
 import { verifyToken } from '#routing/tokens.ts';
 import type { FunctionContext } from '../context.ts';
@@ -40,7 +40,9 @@ export async function openSession(context: FunctionContext, request: OpenRequest
   let last: unknown;
   for (let attempt = 0; attempt < MAX_TRIES; attempt += 1) {
     const placed = placeSession(nodes, { kind, group: request.group, exclude });
-    const node = placed ?? (request.lastResort && !exclude.has(request.lastResort.nodeId) ? request.lastResort : undefined);
+    const node =
+      placed ??
+      (request.lastResort && !exclude.has(request.lastResort.nodeId) ? request.lastResort : undefined);
     if (node === undefined) break;
     try {
       const session = await context.nodes.call(node, {
@@ -55,13 +57,17 @@ export async function openSession(context: FunctionContext, request: OpenRequest
       node.load[kind] += 1;
       return created(context, request, node, session);
     } catch (error) {
-      if (!(error instanceof NodeUnreachable) && !(error instanceof Problem && error.status === 503)) throw error;
+      if (!(error instanceof NodeUnreachable) && !(error instanceof Problem && error.status === 503))
+        throw error;
       last = error;
       exclude.add(node.nodeId);
     }
   }
   if (last instanceof Problem) throw last;
-  throw unavailable('region-full', `no ${request.group} node of ${context.region.id} can take another session now`);
+  throw unavailable(
+    'region-full',
+    `no ${request.group} node of ${context.region.id} can take another session now`,
+  );
 }
 
 async function created(
@@ -94,31 +100,51 @@ async function created(
 }
 
 /** `PATCH` on a session's URL: trickled candidates (204) or an ICE restart (200). */
-export async function patchSession(context: FunctionContext, use: 'whip' | 'whep', event: HttpEvent): Promise<HttpAnswer> {
+export async function patchSession(
+  context: FunctionContext,
+  use: 'whip' | 'whep',
+  event: HttpEvent,
+): Promise<HttpAnswer> {
   const ticket = await openTicket(context, use, event);
   const fragment = sdpBody(event, 'application/trickle-ice-sdpfrag');
   const ifMatch = event.headers['if-match'];
   if (ifMatch === undefined) {
-    throw new Problem(428, 'precondition-required', 'a PATCH needs If-Match with the entity tag of the ICE session');
+    throw new Problem(
+      428,
+      'precondition-required',
+      'a PATCH needs If-Match with the entity tag of the ICE session',
+    );
   }
   const body = { v: 1, fragment, ifMatch };
   const answer = await callSession(context, ticket, { method: 'PATCH', body, answer: patchAnswer });
   if (answer.fragment === undefined || answer.etag === undefined) return { statusCode: 204 };
   return {
     statusCode: 200,
-    headers: { 'Content-Type': 'application/trickle-ice-sdpfrag', ETag: answer.etag, 'Cache-Control': 'no-store' },
+    headers: {
+      'Content-Type': 'application/trickle-ice-sdpfrag',
+      ETag: answer.etag,
+      'Cache-Control': 'no-store',
+    },
     body: answer.fragment,
   };
 }
 
 /** `DELETE` on a session's URL, whatever its `If-Match`. */
-export async function deleteSession(context: FunctionContext, use: 'whip' | 'whep', event: HttpEvent): Promise<HttpAnswer> {
+export async function deleteSession(
+  context: FunctionContext,
+  use: 'whip' | 'whep',
+  event: HttpEvent,
+): Promise<HttpAnswer> {
   const ticket = await openTicket(context, use, event);
   await callSession(context, ticket, { method: 'DELETE', answer: nothing });
   return { statusCode: 200 };
 }
 
-async function openTicket(context: FunctionContext, use: 'whip' | 'whep', event: HttpEvent): Promise<SessionTicket> {
+async function openTicket(
+  context: FunctionContext,
+  use: 'whip' | 'whep',
+  event: HttpEvent,
+): Promise<SessionTicket> {
   const stream = parse(streamName, pathParameter(event, 'stream'), 'stream');
   const ticket = await context.sessionUrls.open(pathParameter(event, 'session'), { use, stream });
   if (ticket.protected) {

@@ -22,7 +22,9 @@ async function post(event: HttpEvent): Promise<HttpAnswer> {
   const isProtected = origin.viewing === 'token';
   if (isProtected) await verifyToken(here.tokenKey, bearerToken(event), { use: 'subscribe', stream });
   const lastResort =
-    origin.region === here.region.id ? (await here.aliveNodes()).find((node) => sameHolder(node, origin)) : undefined;
+    origin.region === here.region.id
+      ? (await here.aliveNodes()).find((node) => sameHolder(node, origin))
+      : undefined;
   return openSession(here, {
     use: 'whep',
     stream,
@@ -41,7 +43,11 @@ export const handler = endpoint({
     { method: 'POST', path: ENDPOINT, handle: post },
     { method: 'GET', path: ENDPOINT, handle: noContent },
     // Players look here whether a URL is a WHEP endpoint (draft-ietf-wish-whep section 4.2).
-    { method: 'HEAD', path: ENDPOINT, handle: () => ({ statusCode: 200, headers: { 'Content-Type': 'application/sdp' } }) },
+    {
+      method: 'HEAD',
+      path: ENDPOINT,
+      handle: () => ({ statusCode: 200, headers: { 'Content-Type': 'application/sdp' } }),
+    },
     { method: 'OPTIONS', path: ENDPOINT, handle: options },
     { method: 'PATCH', path: SESSION, handle: (event) => patchSession(context(), 'whep', event) },
     { method: 'DELETE', path: SESSION, handle: (event) => deleteSession(context(), 'whep', event) },

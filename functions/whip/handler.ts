@@ -23,7 +23,9 @@ async function post(event: HttpEvent): Promise<HttpAnswer> {
   const claims = await here.routes.claims(stream);
   const live = activeOrigin(claims);
   if (live && live.tokenId !== tokenId && live.priority === priority) {
-    throw new Problem(409, 'stream-has-publisher', `${stream} is being published with another token`, { 'Retry-After': '10' });
+    throw new Problem(409, 'stream-has-publisher', `${stream} is being published with another token`, {
+      'Retry-After': '10',
+    });
   }
   return openSession(here, {
     use: 'whip',
@@ -38,12 +40,23 @@ async function post(event: HttpEvent): Promise<HttpAnswer> {
  * To the region that the token pins, by 307 (RFC 9725 section 4.6): with a ticket, for clients drop `Authorization` on
  * the way to another host. The ticket is the token itself, signed anew for a few seconds.
  */
-async function redirect({ regions, tokenKey }: FunctionContext, stream: string, token: TokenClaims): Promise<HttpAnswer> {
+async function redirect(
+  { regions, tokenKey }: FunctionContext,
+  stream: string,
+  token: TokenClaims,
+): Promise<HttpAnswer> {
   const target = regions.find(({ id }) => id === token.region);
   if (target === undefined) {
-    throw new Problem(422, 'unknown-region', `the token pins region ${token.region}, which this system does not have`);
+    throw new Problem(
+      422,
+      'unknown-region',
+      `the token pins region ${token.region}, which this system does not have`,
+    );
   }
-  const ticket = await signToken(tokenKey, { ...token, expiresAt: Math.floor(Date.now() / 1000) + REDIRECT_TICKET_LIFE });
+  const ticket = await signToken(tokenKey, {
+    ...token,
+    expiresAt: Math.floor(Date.now() / 1000) + REDIRECT_TICKET_LIFE,
+  });
   const location = new URL(`/whip/${encodeURIComponent(stream)}`, target.api);
   location.searchParams.set('token', ticket);
   return { statusCode: 307, headers: { Location: location.href, 'Cache-Control': 'no-store' } };

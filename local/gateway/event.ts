@@ -11,7 +11,10 @@ const MAX_PAYLOAD = 10_485_760;
 export class PayloadTooLong extends Error {}
 
 /** The route for a request, and what its path's named segments hold. */
-export function matchRoute(method: string, path: string): { route: ApiRoute; params: Record<string, string> } | undefined {
+export function matchRoute(
+  method: string,
+  path: string,
+): { route: ApiRoute; params: Record<string, string> } | undefined {
   for (const { pattern, route } of PATTERNS) {
     if (route.method !== 'ANY' && route.method !== method) continue;
     const match = pattern.exec(path);
@@ -60,7 +63,10 @@ export function toEvent(
 ): APIGatewayProxyEventV2 {
   const url = new URL(request.url ?? '/', 'http://gateway');
   const headers = Object.fromEntries(
-    Object.entries(request.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(',') : (value ?? '')]),
+    Object.entries(request.headers).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? value.join(',') : (value ?? ''),
+    ]),
   );
   const isText = TEXT.test(headers['content-type'] ?? '');
   const query = Object.fromEntries(url.searchParams);

@@ -1,6 +1,11 @@
 // A region's gateway process: API Gateway's part, with the real Lambda handlers behind it.
 
-import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
 import { enableCompileCache } from 'node:module';
 import { Server } from 'node:net';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
@@ -10,7 +15,10 @@ import { isSigned } from './signature-check.ts';
 
 enableCompileCache();
 
-type LambdaHandler = (event: APIGatewayProxyEventV2, context: Context) => Promise<APIGatewayProxyStructuredResultV2>;
+type LambdaHandler = (
+  event: APIGatewayProxyEventV2,
+  context: Context,
+) => Promise<APIGatewayProxyStructuredResultV2>;
 
 const handlers: Record<FunctionName, LambdaHandler> = {
   whip: (await import('#functions/whip/handler.ts')).handler,
@@ -59,7 +67,10 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
   const matched = matchRoute(request.method ?? 'GET', pathname);
   if (matched === undefined) return send(response, 404, 'Not Found');
   const { route } = matched;
-  if (route.auth === 'iam' && !(await isSigned(request, payload, { region, credentials: { accessKeyId, secretAccessKey } }))) {
+  if (
+    route.auth === 'iam' &&
+    !(await isSigned(request, payload, { region, credentials: { accessKeyId, secretAccessKey } }))
+  ) {
     return send(response, 403, 'Forbidden');
   }
   const event = toEvent(request, { ...matched, payload });

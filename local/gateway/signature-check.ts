@@ -22,7 +22,11 @@ export async function isSigned(
   const given = request.headers.authorization ?? '';
   const signedHeaders = /SignedHeaders=([^,\s]+)/.exec(given)?.[1]?.split(';') ?? [];
   const date = parseAmzDate(String(request.headers['x-amz-date'] ?? ''));
-  if (date === undefined || Math.abs(Date.now() - date.getTime()) > MAX_SKEW || !signedHeaders.includes('host')) {
+  if (
+    date === undefined ||
+    Math.abs(Date.now() - date.getTime()) > MAX_SKEW ||
+    !signedHeaders.includes('host')
+  ) {
     return false;
   }
   const url = new URL(request.url ?? '/', 'http://gateway');

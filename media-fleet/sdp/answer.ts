@@ -26,7 +26,11 @@ export interface AnsweredMedia {
 }
 
 /** Writes the answer to an offer. */
-export function writeAnswer(offer: Offer, transport: WebRtcTransport, media: readonly AnsweredMedia[]): string {
+export function writeAnswer(
+  offer: Offer,
+  transport: WebRtcTransport,
+  media: readonly AnsweredMedia[],
+): string {
   const fingerprint = transport.dtlsParameters.fingerprints.find(({ algorithm }) => algorithm === 'sha-256');
   if (fingerprint === undefined) throw new Error('the worker has no SHA-256 fingerprint');
   const bundle = media.map(({ offered }) => offered.mid).join(' ');
@@ -45,7 +49,12 @@ export function writeAnswer(offer: Offer, transport: WebRtcTransport, media: rea
   return `${lines.join('\r\n')}\r\n`;
 }
 
-function mediaLines(offer: Offer, transport: WebRtcTransport, section: AnsweredMedia, first: boolean): string[] {
+function mediaLines(
+  offer: Offer,
+  transport: WebRtcTransport,
+  section: AnsweredMedia,
+  first: boolean,
+): string[] {
   const { offered, codec, direction } = section;
   const { payloadType, rtxPayloadType } = codec;
   const name = codec.mimeType.slice(codec.mimeType.indexOf('/') + 1);

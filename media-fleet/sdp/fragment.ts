@@ -17,7 +17,11 @@ export function readFragment(text: string): { usernameFragment: string; password
   const usernameFragment = parsed?.iceUfrag ?? parsed?.media[0]?.iceUfrag;
   const password = parsed?.icePwd ?? parsed?.media[0]?.icePwd;
   if (!usernameFragment || !password) {
-    throw new Problem(400, 'malformed-sdp', 'the fragment is not SDP with a=ice-ufrag and a=ice-pwd (RFC 8840)');
+    throw new Problem(
+      400,
+      'malformed-sdp',
+      'the fragment is not SDP with a=ice-ufrag and a=ice-pwd (RFC 8840)',
+    );
   }
   return { usernameFragment: String(usernameFragment), password: String(password) };
 }

@@ -105,7 +105,9 @@ function readMedia(section: MediaSection, index: number): OfferedMedia {
     throw unusable(`has a section of ${kind}; one audio and one video are supported`);
   }
   if (section.port === 0) throw unusable(`has a rejected ${kind} section (port 0)`);
-  if (!/^(UDP\/TLS\/RTP\/SAVPF|TCP\/TLS\/RTP\/SAVPF|RTP\/SAVPF|UDP\/TLS\/RTP\/SAVP)$/.test(section.protocol)) {
+  if (
+    !/^(UDP\/TLS\/RTP\/SAVPF|TCP\/TLS\/RTP\/SAVPF|RTP\/SAVPF|UDP\/TLS\/RTP\/SAVP)$/.test(section.protocol)
+  ) {
     throw unusable(`has ${kind} over ${section.protocol}; WebRTC media is UDP/TLS/RTP/SAVPF`);
   }
   if (!section.rtcpMux) throw unusable(`has ${kind} without a=rtcp-mux`);
@@ -126,11 +128,15 @@ function readMedia(section: MediaSection, index: number): OfferedMedia {
 }
 
 function readCodecs(section: MediaSection, kind: MediaKind): OfferedCodec[] {
-  const order = String(section.payloads ?? '').split(' ').map(Number);
+  const order = String(section.payloads ?? '')
+    .split(' ')
+    .map(Number);
   const parametersOf = (payload: number) => section.fmtp.find((line) => line.payload === payload)?.config;
   const isRtx = (codec: string) => codec.toLowerCase() === 'rtx';
   const rtxOf = (payload: number) =>
-    section.rtp.find(({ codec, payload: own }) => isRtx(codec) && readParameters(parametersOf(own))['apt'] === payload);
+    section.rtp.find(
+      ({ codec, payload: own }) => isRtx(codec) && readParameters(parametersOf(own))['apt'] === payload,
+    );
   return section.rtp
     .filter(({ codec, payload }) => !isRtx(codec) && order.includes(payload))
     .sort((a, b) => order.indexOf(a.payload) - order.indexOf(b.payload))
@@ -169,9 +175,12 @@ function readParameters(fmtp: string | undefined): Record<string, string | numbe
 
 function readSendRids(section: MediaSection): string[] {
   const simulcast = section.simulcast;
-  const list = simulcast?.dir1 === 'send' ? simulcast.list1 : simulcast?.dir2 === 'send' ? simulcast.list2 : undefined;
+  const list =
+    simulcast?.dir1 === 'send' ? simulcast.list1 : simulcast?.dir2 === 'send' ? simulcast.list2 : undefined;
   if (list === undefined) return [];
-  const sent = new Set((section.rids ?? []).filter(({ direction }) => direction === 'send').map(({ id }) => String(id)));
+  const sent = new Set(
+    (section.rids ?? []).filter(({ direction }) => direction === 'send').map(({ id }) => String(id)),
+  );
   return sdpTransform
     .parseSimulcastStreamList(list)
     .map((alternatives) => String(alternatives[0]?.scid ?? ''))
@@ -194,11 +203,15 @@ function readMsid(section: MediaSection): string | undefined {
 }
 
 /** All sections in one BUNDLE group (RFC 9725 section 4.4.1: max-bundle). A lone section needs none. */
-function requireBundle(groups: { type: string; mids: string | number }[] | undefined, media: OfferedMedia[]): void {
+function requireBundle(
+  groups: { type: string; mids: string | number }[] | undefined,
+  media: OfferedMedia[],
+): void {
   const mids = media.map(({ mid }) => mid);
   if (new Set(mids).size !== mids.length) throw malformed('gives two sections the same a=mid');
   if (mids.length === 1) return;
   const bundle = groups?.find(({ type }) => type === 'BUNDLE');
   const bundled = new Set(String(bundle?.mids ?? '').split(' '));
-  if (!mids.every((mid) => bundled.has(mid))) throw unusable('does not bundle all its sections (a=group:BUNDLE)');
+  if (!mids.every((mid) => bundled.has(mid)))
+    throw unusable('does not bundle all its sections (a=group:BUNDLE)');
 }

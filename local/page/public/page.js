@@ -139,7 +139,7 @@ function listLive(streams, selected, onPick) {
   const items = streams.map(({ streamName, origin }) => {
     const item = present.get(streamName) ?? liveItem(streamName, onPick);
     find(item, 'button', HTMLButtonElement).setAttribute('aria-pressed', String(streamName === selected));
-    setText(find(item, 'span', HTMLElement), origin?.region ?? '');
+    setText(find(item, '.where', HTMLElement), origin?.region ?? '');
     return item;
   });
   // Only when it changed: the focus stays on a button that stays.
@@ -159,7 +159,9 @@ function liveItem(stream, onPick) {
   button.type = 'button';
   const name = document.createElement('b');
   name.textContent = stream;
-  button.append(name, document.createElement('span'));
+  const where = document.createElement('span');
+  where.className = 'where';
+  button.append(name, where);
   button.addEventListener('click', () => onPick(stream));
   item.append(button);
   return item;

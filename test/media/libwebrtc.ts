@@ -1,0 +1,267 @@
+// A real publisher and a real viewer: libwebrtc in this process, speaking WHIP and WHEP.
+
+import { EventEmitter, once } from 'node:events';
+import wrtc from '@roamhq/wrtc';
+import { drawFrameNumber, type Picture, readFrameNumber } from './frame-number.ts';
+
+const { RTCPeerConnection, nonstandard } = wrtc;
+type PeerConnection = InstanceType<typeof RTCPeerConnection>;
+
+export interface HttpSession {
+  /** The session's URL. */
+  location: string;
+  etag: string;
+  /** Milliseconds from POST to 201. */
+  answeredAfter: number;
+}
+
+/** POSTs an offer. @throws HttpError on anything but 201. */
+export async function post(
+  url: string,
+  offer: string,
+  token?: string,
+): Promise<HttpSession & { answer: string }> {
+  const started = performance.now();
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/sdp', ...(token ? { authorization: `Bearer ${token}` } : {}) },
+    body: offer,
+    signal: AbortSignal.timeout(20_000),
+  });
+  const answeredAfter = performance.now() - started;
+  const answer = await response.text();
+  if (response.status !== 201) throw new HttpError(response.status, answer);
+  return {
+    location: response.headers.get('location') ?? '',
+    etag: response.headers.get('etag') ?? '',
+    answeredAfter,
+    answer,
+  };
+}
+
+export class HttpError extends Error {
+  readonly status: number;
+  constructor(status: number, body: string) {
+    super(`${status}: ${body}`);
+    this.status = status;
+  }
+}
+
+/** Sets the local description and waits for every candidate: a plain, non-trickling client. */
+async function completeOffer(connection: PeerConnection): Promise<string> {
+  await connection.setLocalDescription(await connection.createOffer());
+  if (connection.iceGatheringState !== 'complete') {
+    await new Promise<void>((resolve) => {
+      connection.onicegatheringstatechange = () => {
+        if (connection.iceGatheringState === 'complete') resolve();
+      };
+    });
+  }
+  return connection.localDescription?.sdp ?? '';
+}
+
+async function connected(connection: PeerConnection): Promise<void> {
+  const over = AbortSignal.timeout(15_000);
+  await new Promise<void>((resolve, reject) => {
+    const look = () => {
+      if (connection.connectionState === 'connected') resolve();
+      else if (connection.connectionState === 'failed') reject(new Error('the connection failed'));
+    };
+    over.addEventListener('abort', () =>
+      reject(new Error(`not connected after 15 s: ${connection.connectionState}`)),
+    );
+    connection.onconnectionstatechange = look;
+    look();
+  });
+}
+
+export interface PublishOptions {
+  /** The WHIP endpoint. */
+  url: string;
+  token: string;
+  video?: boolean;
+  audio?: boolean;
+  /** Rewrites the offer before it is sent. */
+  mangle?: (offer: string) => string;
+  width?: number;
+  height?: number;
+}
+
+/** Publishes numbered pictures at 30 a second, and a tone. */
+export class Publisher {
+  readonly connection: PeerConnection;
+  readonly session: HttpSession;
+  readonly #token: string;
+  readonly #stop: () => void;
+
+  private constructor(connection: PeerConnection, session: HttpSession, token: string, stop: () => void) {
+    this.connection = connection;
+    this.session = session;
+    this.#token = token;
+    this.#stop = stop;
+  }
+
+  /** Resolves when its media is connected. */
+  static async start(options: PublishOptions): Promise<Publisher> {
+    const {
+      url,
+      token,
+      video = true,
+      audio = true,
+      mangle = (offer) => offer,
+      width = 320,
+      height = 180,
+    } = options;
+    const connection = new RTCPeerConnection();
+    const stops: (() => void)[] = [];
+    try {
+      if (video) {
+        const source = new nonstandard.RTCVideoSource();
+        const track = source.createTrack();
+        connection.addTransceiver(track, { direction: 'sendonly' });
+        const picture: Picture = { width, height, data: new Uint8Array((width * height * 3) / 2) };
+        let number = 0;
+        const timer = setInterval(() => {
+          number = (number + 1) & 0xffff;
+          drawFrameNumber(picture, number);
+          source.onFrame(picture);
+        }, 1000 / 30);
+        stops.push(
+          () => clearInterval(timer),
+          () => track.stop(),
+        );
+      }
+      if (audio) {
+        const source = new nonstandard.RTCAudioSource();
+        const track = source.createTrack();
+        connection.addTransceiver(track, { direction: 'sendonly' });
+        const samples = Int16Array.from(
+          { length: 480 },
+          (_, index) => 8_000 * Math.sin((2 * Math.PI * index) / 48),
+        );
+        const sound = {
+          samples,
+          sampleRate: 48_000,
+          bitsPerSample: 16,
+          channelCount: 1,
+          numberOfFrames: 480,
+        };
+        const timer = setInterval(() => source.onData(sound), 10);
+        stops.push(
+          () => clearInterval(timer),
+          () => track.stop(),
+        );
+      }
+      const { answer, ...session } = await post(url, mangle(await completeOffer(connection)), token);
+      await connection.setRemoteDescription({ type: 'answer', sdp: answer });
+      await connected(connection);
+      return new Publisher(connection, session, token, () => stops.map((stop) => stop()));
+    } catch (error) {
+      for (const stop of stops) stop();
+      connection.close();
+      throw error;
+    }
+  }
+
+  /** Ends the session as a client should. */
+  async stop(): Promise<void> {
+    this.#stop();
+    this.connection.close();
+    await fetch(this.session.location, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${this.#token}` },
+    });
+  }
+
+  /** Goes without a word, as a client does that lost its network. */
+  vanish(): void {
+    this.#stop();
+    this.connection.close();
+  }
+}
+
+export interface ViewOptions {
+  /** The WHEP endpoint. */
+  url: string;
+  token?: string;
+  mangle?: (offer: string) => string;
+}
+
+/** Emits `frame` with the number of every picture that could be read. */
+export class Viewer extends EventEmitter<{ frame: [number] }> {
+  readonly connection: PeerConnection;
+  readonly session: HttpSession;
+  readonly #sinks: { stop(): void }[] = [];
+  readonly #started: number;
+  /** Milliseconds from before the POST to the first decoded picture. */
+  firstFrameAfter: number | undefined;
+  frames = 0;
+  lastNumber: number | undefined;
+  samples = 0;
+
+  private constructor(connection: PeerConnection, session: HttpSession, started: number) {
+    super();
+    this.connection = connection;
+    this.session = session;
+    this.#started = started;
+  }
+
+  /** Resolves when the answer is set; pictures follow. */
+  static async start({ url, token, mangle = (offer) => offer }: ViewOptions): Promise<Viewer> {
+    const connection = new RTCPeerConnection();
+    try {
+      const video = connection.addTransceiver('video', { direction: 'recvonly' });
+      const audio = connection.addTransceiver('audio', { direction: 'recvonly' });
+      const offer = mangle(await completeOffer(connection));
+      const started = performance.now();
+      const { answer, ...session } = await post(url, offer, token);
+      const viewer = new Viewer(connection, session, started);
+      const videoSink = new nonstandard.RTCVideoSink(video.receiver.track);
+      videoSink.onframe = ({ frame }: { frame: Picture }) => viewer.#onFrame(frame);
+      const audioSink = new nonstandard.RTCAudioSink(audio.receiver.track);
+      audioSink.ondata = ({ samples }: { samples: Int16Array }) => {
+        if (samples.some((sample) => Math.abs(sample) > 500)) viewer.samples += samples.length;
+      };
+      viewer.#sinks.push(videoSink, audioSink);
+      await connection.setRemoteDescription({ type: 'answer', sdp: answer });
+      return viewer;
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  }
+
+  #onFrame(frame: Picture): void {
+    const number = readFrameNumber(frame);
+    if (number === undefined) return;
+    this.firstFrameAfter ??= performance.now() - this.#started;
+    this.frames += 1;
+    this.lastNumber = number;
+    this.emit('frame', number);
+  }
+
+  /** Waits for so many more readable pictures and returns their numbers. */
+  async watch(count: number, within = 15_000): Promise<number[]> {
+    const signal = AbortSignal.timeout(within);
+    const numbers: number[] = [];
+    while (numbers.length < count) {
+      const [number] = await once(this, 'frame', { signal }).catch(() => {
+        throw new Error(
+          `${numbers.length} of ${count} pictures in ${within} ms (${this.connection.connectionState})`,
+        );
+      });
+      numbers.push(number);
+    }
+    return numbers;
+  }
+
+  async stop(): Promise<void> {
+    this.vanish();
+    await fetch(this.session.location, { method: 'DELETE' });
+  }
+
+  vanish(): void {
+    for (const sink of this.#sinks) sink.stop();
+    this.connection.close();
+  }
+}
