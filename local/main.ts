@@ -95,7 +95,7 @@ function stopWith(closing: Promise<() => Promise<void>>): void {
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
   process.on('SIGHUP', stop);
-  if (process.env['npm_lifecycle_event'] !== undefined) {
+  if (process.env.npm_lifecycle_event !== undefined) {
     const parent = process.ppid;
     setInterval(() => process.ppid === parent || stop(), PARENT_CHECK).unref();
   }

@@ -121,7 +121,7 @@ export async function startWorld({ regions, ports, env }: WorldOptions): Promise
     const gateways = sockets.map(({ api: { id } }) =>
       startChild({
         name: `the gateway of ${id}`,
-        script: fileURLToPath(import.meta.resolve('./gateway/main.ts')),
+        script: fileURLToPath(new URL('./gateway/main.ts', import.meta.url)),
         args: ['--region', id],
         env: {
           ...shared,
@@ -200,7 +200,7 @@ function startNode({ region, group, number, env }: LocalNode): Child {
   const nodeId = `${region}-${group}-${number}`;
   return startChild({
     name: `node ${nodeId}`,
-    script: fileURLToPath(import.meta.resolve('../media-fleet/main.ts')),
+    script: fileURLToPath(new URL('../media-fleet/main.ts', import.meta.url)),
     args: ['--node-id', nodeId],
     env: {
       MERIDIAN_REGION: region,

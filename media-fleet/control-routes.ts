@@ -55,14 +55,14 @@ export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
       path: '/v1/sessions/{id}',
       handle: async ({ params, body }) => {
         const { fragment, ifMatch } = parse(patchRequest, body, 'patch');
-        return { v: 1, ...(await streams.session(params['id'] ?? '').patch(fragment, ifMatch)) };
+        return { v: 1, ...(await streams.session(params.id ?? '').patch(fragment, ifMatch)) };
       },
     },
     {
       method: 'DELETE',
       path: '/v1/sessions/{id}',
       handle: ({ params }) => {
-        streams.session(params['id'] ?? '').close('deleted');
+        streams.session(params.id ?? '').close('deleted');
         return { v: 1 };
       },
     },
@@ -101,7 +101,7 @@ export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
       method: 'GET',
       path: '/v1/streams/{stream}',
       handle: async ({ params }) =>
-        streamReports.parse({ v: 1, streams: await streams.reports(params['stream']) }),
+        streamReports.parse({ v: 1, streams: await streams.reports(params.stream) }),
     },
     {
       method: 'GET',

@@ -68,6 +68,7 @@ export class Registration {
             this.#failing = false;
           },
           (error: unknown) => {
+            if (this.#stopped.signal.aborted) return;
             if (!this.#failing) log.warn({ err: error }, 'the registry does not take the heartbeat');
             this.#failing = true;
           },

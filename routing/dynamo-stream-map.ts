@@ -47,7 +47,7 @@ export class DynamoStreamMap implements StreamMap {
       signal ? { abortSignal: signal } : {},
     );
     for (const item of Items) {
-      if (String(item['sk']).startsWith('ORIGIN#')) claims.origins.push(originClaim.parse(item));
+      if (String(item.sk).startsWith('ORIGIN#')) claims.origins.push(originClaim.parse(item));
       else claims.regions.push(regionClaim.parse(item));
     }
     return claims;
@@ -134,7 +134,7 @@ async function held(write: Promise<unknown>): Promise<boolean> {
 }
 
 const encodeCursor = (key: Record<string, unknown>): string =>
-  Buffer.from(JSON.stringify([key['pk'], key['sk']])).toString('base64url');
+  Buffer.from(JSON.stringify([key.pk, key.sk])).toString('base64url');
 
 function decodeCursor(cursor: string): { pk: string; sk: string } {
   try {

@@ -19,7 +19,7 @@ type RegionPart = z.infer<typeof regionPart>;
 async function list(event: HttpEvent): Promise<HttpAnswer> {
   const here = context();
   await requireSecret(here, event);
-  const after = event.queryStringParameters?.['next'];
+  const after = event.queryStringParameters?.next;
   const { origins, next } = await here.streamMap.liveOrigins({ limit: PAGE, after });
   const byStream = Map.groupBy(origins, ({ stream }) => stream);
   const streams = [...byStream].map(([stream, claims]) => ({
@@ -36,7 +36,7 @@ async function tree(event: HttpEvent): Promise<HttpAnswer> {
   const own = () => reportsHere(here, stream);
   const parts = await askRegions(here, { event, own, answer: regionPart });
   const [part] = parts;
-  if (event.queryStringParameters?.['region'] !== undefined && part) return json(200, part);
+  if (event.queryStringParameters?.region !== undefined && part) return json(200, part);
 
   const claims = await here.streamMap.read(stream);
   const origin = activeOrigin(claims);

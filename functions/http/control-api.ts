@@ -31,14 +31,14 @@ export async function askRegions<Answer extends z.ZodType>(
   { region, regions, timing }: FunctionContext,
   { event, own, answer }: RegionalQuestion<Answer>,
 ): Promise<z.output<Answer>[]> {
-  if (event.queryStringParameters?.['region'] === OWN_PART) return [await own()];
+  if (event.queryStringParameters?.region === OWN_PART) return [await own()];
   const others = regions.filter(({ id }) => id !== region.id);
   const asked = others.map(async ({ id, api }) => {
     const url = new URL(event.requestContext.http.path, api);
     url.searchParams.set('region', OWN_PART);
     try {
       const response = await fetch(url, {
-        headers: { authorization: event.headers['authorization'] ?? '' },
+        headers: { authorization: event.headers.authorization ?? '' },
         signal: AbortSignal.timeout(timing.call),
       });
       if (!response.ok) throw new Error(`status ${response.status}`);

@@ -112,7 +112,7 @@ export const bodyText = ({ body, isBase64Encoded }: HttpEvent): string =>
 
 /** The bearer token of `Authorization`, else of `?token=` for clients that cannot set headers. */
 export function bearerToken({ headers, queryStringParameters }: HttpEvent): string | undefined {
-  const [scheme, token] = (headers['authorization'] ?? '').trim().split(/\s+/);
+  const [scheme, token] = (headers.authorization ?? '').trim().split(/\s+/);
   if (scheme?.toLowerCase() === 'bearer' && token) return token;
-  return queryStringParameters?.['token'] || undefined;
+  return queryStringParameters?.token || undefined;
 }

@@ -44,6 +44,8 @@ export async function openSession(context: FunctionContext, request: OpenRequest
       placed ??
       (request.lastResort && !exclude.has(request.lastResort.nodeId) ? request.lastResort : undefined);
     if (node === undefined) break;
+    // The snapshot is ours until the next one: what we place counts, or a burst would all go to one node.
+    node.load[kind] += 1;
     try {
       const session = await context.nodes.call(node, {
         method: 'POST',
@@ -53,8 +55,6 @@ export async function openSession(context: FunctionContext, request: OpenRequest
         // The node may have to fetch the stream from another region first, which is a call of its own.
         timeout: 2 * context.timing.call,
       });
-      // The snapshot is ours until the next one: what we placed counts, or a burst would all go to one node.
-      node.load[kind] += 1;
       return created(context, request, node, session);
     } catch (error) {
       if (!(error instanceof NodeUnreachable) && !(error instanceof Problem && error.status === 503))

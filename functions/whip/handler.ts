@@ -20,7 +20,8 @@ async function post(event: HttpEvent): Promise<HttpAnswer> {
   if (token.region !== undefined && token.region !== here.region.id) return redirect(here, stream, token);
 
   const { jti: tokenId, viewing, priority } = token;
-  const claims = await here.routes.claims(stream);
+  // Not from the cache: a publish is rare, and two publishers must not pass each other by.
+  const claims = await here.streamMap.read(stream);
   const live = activeOrigin(claims);
   if (live && live.tokenId !== tokenId && live.priority === priority) {
     throw new Problem(409, 'stream-has-publisher', `${stream} is being published with another token`, {

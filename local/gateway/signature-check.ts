@@ -40,7 +40,7 @@ export async function isSigned(
     }),
     { signingDate: date },
   );
-  const [a, b] = [Buffer.from(given), Buffer.from(again.headers['authorization'] ?? '')];
+  const [a, b] = [Buffer.from(given), Buffer.from(again.headers.authorization ?? '')];
   return a.length === b.length && timingSafeEqual(a, b);
 }
 

@@ -135,7 +135,7 @@ function readCodecs(section: MediaSection, kind: MediaKind): OfferedCodec[] {
   const isRtx = (codec: string) => codec.toLowerCase() === 'rtx';
   const rtxOf = (payload: number) =>
     section.rtp.find(
-      ({ codec, payload: own }) => isRtx(codec) && readParameters(parametersOf(own))['apt'] === payload,
+      ({ codec, payload: own }) => isRtx(codec) && readParameters(parametersOf(own)).apt === payload,
     );
   return section.rtp
     .filter(({ codec, payload }) => !isRtx(codec) && order.includes(payload))

@@ -1,0 +1,98 @@
+// What integration tests share: the world's addresses, the cascade tree, tokens, and waiting for a state.
+
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { inject } from 'vitest';
+import { z } from 'zod';
+import { type NewToken, signToken } from '#routing/tokens.ts';
+
+export const world = inject('world');
+const [us, eu, ap] = world.regions;
+if (!us || !eu || !ap) throw new Error('the world has not got its three regions');
+export const regions = { us, eu, ap };
+
+export const whip = (region: { api: string }, stream: string) => `${region.api}/whip/${stream}`;
+export const whep = (region: { api: string }, stream: string) => `${region.api}/whep/${stream}`;
+
+/** A stream name of its own for every test. */
+export const newStream = (what: string) => `${what}-${randomUUID().slice(0, 8)}`;
+
+export const token = (given: Partial<NewToken> = {}): Promise<string> =>
+  signToken(Buffer.from(world.tokenKey, 'base64'), {
+    jti: randomUUID(),
+    aud: 'publish',
+    stream: '*',
+    expiresAt: Math.floor(Date.now() / 1000) + 600,
+    ...given,
+  });
+
+const treeSchema = z.object({
+  status: z.literal('success'),
+  data: z.object({
+    streamName: z.string(),
+    origin: z.object({ region: z.string(), nodeId: z.string(), epoch: z.number(), startedAt: z.iso.datetime() }).nullable(),
+    regions: z.array(
+      z.object({
+        region: z.string(),
+        secondaryOrigin: z.object({ nodeId: z.string(), epoch: z.number() }).nullable(),
+        nodes: z.array(
+          z.object({
+            nodeId: z.string(),
+            role: z.enum(['origin', 'secondary-origin', 'edge']),
+            parent: z.object({ region: z.string(), nodeId: z.string() }).nullable(),
+            viewers: z.number(),
+            leg: z.object({ bytesReceived: z.number(), bitrate: z.number() }).nullable(),
+            tracks: z.array(
+              z.object({ kind: z.string(), codec: z.string(), layers: z.array(z.object({ packets: z.number() })) }),
+            ),
+          }),
+        ),
+      }),
+    ),
+  }),
+});
+export type Tree = z.infer<typeof treeSchema>['data'];
+
+/** The stream's cascade tree as a region tells it, or undefined when it is not live. */
+export async function tree(stream: string, region: { api: string } = regions.us): Promise<Tree | undefined> {
+  const response = await api(`/api/streams/${stream}`, region);
+  if (response.status === 404) return undefined;
+  return treeSchema.parse(await response.json()).data;
+}
+
+/** As {@link tree}, of a stream that must be live. */
+export async function live(stream: string, region: { api: string } = regions.us): Promise<Tree> {
+  const state = await tree(stream, region);
+  if (state === undefined) throw new Error(`${stream} is not live`);
+  return state;
+}
+
+export const api = (path: string, region: { api: string } = regions.us): Promise<Response> =>
+  fetch(`${region.api}${path}`, { headers: { authorization: `Bearer ${world.apiSecret}` } });
+
+/** The legs that cross into a region. */
+export const crossings = ({ regions: parts }: Tree, region: { id: string }) =>
+  (parts.find((part) => part.region === region.id)?.nodes ?? []).filter(
+    ({ parent }) => parent !== null && parent.region !== region.id,
+  );
+
+export const nodesOf = ({ regions: parts }: Tree, region: { id: string }) =>
+  parts.find((part) => part.region === region.id)?.nodes ?? [];
+
+/**
+ * Polls a remote state until it is as wanted. For what can only be asked, not awaited.
+ * @throws Error with the last state when it is not so within `within` ms.
+ */
+export async function eventually<T>(
+  look: () => Promise<T> | T,
+  wanted: (state: T) => boolean,
+  within = 15_000,
+): Promise<T> {
+  const deadline = performance.now() + within;
+  for (;;) {
+    const state = await look();
+    if (wanted(state)) return state;
+    if (performance.now() > deadline) throw new Error(`not within ${within} ms; last: ${JSON.stringify(state)}`);
+    await sleep(100);
+  }
+}
