@@ -60,6 +60,16 @@ async function completeOffer(connection: PeerConnection): Promise<string> {
   return connection.localDescription?.sdp ?? '';
 }
 
+/** A publisher's offer that nobody will ever connect. */
+export async function offerToSend(): Promise<string> {
+  const connection = new RTCPeerConnection();
+  connection.addTransceiver('video', { direction: 'sendonly' });
+  connection.addTransceiver('audio', { direction: 'sendonly' });
+  const offer = await completeOffer(connection);
+  connection.close();
+  return offer;
+}
+
 async function connected(connection: PeerConnection): Promise<void> {
   const over = AbortSignal.timeout(15_000);
   await new Promise<void>((resolve, reject) => {

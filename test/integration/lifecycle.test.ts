@@ -1,0 +1,161 @@
+// Sessions and claims end as they should: DELETE, silence, takeover, a publisher that comes back elsewhere, a crash.
+
+import { afterEach, describe, expect, test } from 'vitest';
+import { HttpError, offerToSend, post, Publisher, type PublishOptions, Viewer } from '#test/media/libwebrtc.ts';
+import { crossings, eventually, live, newStream, nodesOf, regions, token, tree, whep, whip, world } from './support.ts';
+
+const open: { stop(): Promise<void> }[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((session) => session.stop().catch(() => undefined)));
+});
+const publish = async (stream: string, region = regions.us, options: Partial<PublishOptions> = {}) => {
+  const publisher = await Publisher.start({ url: whip(region, stream), token: world.publishToken, ...options });
+  open.push(publisher);
+  await eventually(() => tree(stream), (state) => state?.origin?.region === region.id);
+  return publisher;
+};
+const watch = async (stream: string, region: { api: string }) => {
+  const viewer = await Viewer.start({ url: whep(region, stream) });
+  open.push(viewer);
+  return viewer;
+};
+
+describe('a session ends', () => {
+  test('by DELETE, once: the second is 404', async () => {
+    const stream = newStream('delete');
+    const publisher = await publish(stream);
+    const viewer = await watch(stream, regions.eu);
+    await viewer.watch(3);
+    const { location } = viewer.session;
+    expect((await fetch(location, { method: 'DELETE' })).status).toBe(200);
+    expect((await fetch(location, { method: 'DELETE' })).status).toBe(404);
+    await eventually(() => live(stream), (state) => nodesOf(state, regions.eu).every(({ viewers }) => viewers === 0));
+
+    const authorization = `Bearer ${world.publishToken}`;
+    expect((await fetch(publisher.session.location, { method: 'DELETE' })).status).toBe(401);
+    expect((await fetch(publisher.session.location, { method: 'DELETE', headers: { authorization } })).status).toBe(200);
+    expect((await fetch(publisher.session.location, { method: 'DELETE', headers: { authorization } })).status).toBe(404);
+    await eventually(() => tree(stream), (state) => state?.origin == null);
+  });
+
+  test('when its peer vanishes', async () => {
+    const stream = newStream('vanish');
+    const publisher = await publish(stream);
+    const viewer = await watch(stream, regions.us);
+    await viewer.watch(3);
+    viewer.vanish();
+    await eventually(() => live(stream), (state) => nodesOf(state, regions.us).every(({ viewers }) => viewers === 0));
+    publisher.vanish();
+    await eventually(() => tree(stream), (state) => state === undefined);
+  });
+
+  test('when its media never connects, and then nothing was claimed', async () => {
+    const stream = newStream('never');
+    const { location } = await post(whip(regions.us, stream), await offerToSend(), world.publishToken);
+    const headers = {
+      authorization: `Bearer ${world.publishToken}`,
+      'content-type': 'application/trickle-ice-sdpfrag',
+      'if-match': '"not the tag"',
+    };
+    const patch = async () => (await fetch(location, { method: 'PATCH', headers, body: 'a=ice-ufrag:x\r\na=ice-pwd:y' })).status;
+    expect(await patch()).toBe(412);
+    expect(await tree(stream)).toBeUndefined();
+    await eventually(patch, (status) => status === 404, world.timing.connect + 5_000);
+    expect(await tree(stream)).toBeUndefined();
+  });
+});
+
+describe('a publisher', () => {
+  test('with the same token takes its stream over, and viewers keep their session', async () => {
+    const stream = newStream('takeover');
+    const first = await publish(stream, regions.us);
+    const viewer = await watch(stream, regions.eu);
+    await viewer.watch(5);
+    const before = await live(stream);
+    const second = await Publisher.start({ url: whip(regions.us, stream), token: world.publishToken });
+    open.push(second);
+    const after = await eventually(() => live(stream), (state) => (state.origin?.epoch ?? 0) > (before.origin?.epoch ?? 0));
+    expect(after.origin?.epoch).toBe(2);
+    await eventually(() => first.connection.connectionState, (state) => state !== 'connected');
+    viewer.frames = 0;
+    await viewer.watch(20);
+    expect(viewer.connection.connectionState).toBe('connected');
+    expect(crossings(await live(stream), regions.eu)).toHaveLength(1);
+  });
+
+  test('with another token is refused with 409 while the stream is live', async () => {
+    const stream = newStream('conflict');
+    await publish(stream);
+    const other = await token({ stream });
+    const refused = Publisher.start({ url: whip(regions.eu, stream), token: other });
+    await expect(refused).rejects.toThrow(HttpError);
+    await expect(refused).rejects.toMatchObject({ status: 409 });
+  });
+
+  test('that comes back in another region finds its viewers still there', async () => {
+    const stream = newStream('moves');
+    const first = await publish(stream, regions.us);
+    const viewers = await Promise.all([regions.us, regions.eu, regions.ap].map((region) => watch(stream, region)));
+    await Promise.all(viewers.map((viewer) => viewer.watch(5)));
+    await first.stop();
+    await eventually(() => tree(stream), (state) => state?.origin === null);
+    const refusedWhileGone = Viewer.start({ url: whep(regions.ap, stream) });
+    await expect(refusedWhileGone).rejects.toMatchObject({ status: 409 });
+
+    await publish(stream, regions.eu);
+    await Promise.all(viewers.map((viewer) => viewer.watch(20)));
+    const state = await eventually(
+      () => live(stream),
+      (now) => crossings(now, regions.us).length === 1 && crossings(now, regions.ap).length === 1,
+    );
+    expect(state.origin).toMatchObject({ region: regions.eu.id });
+    expect(crossings(state, regions.eu)).toEqual([]);
+    // The region that had pulled is the origin's now: its secondary origin's role is given up.
+    await eventually(
+      () => live(stream),
+      (now) => now.regions.find(({ region }) => region === regions.eu.id)?.secondaryOrigin === null,
+    );
+  });
+
+  test('that does not come back within the grace ends the stream, its legs and its viewers', async () => {
+    const stream = newStream('grace');
+    const publisher = await publish(stream);
+    const viewer = await watch(stream, regions.eu);
+    await viewer.watch(3);
+    await publisher.stop();
+    await eventually(
+      () => viewer.connection.connectionState,
+      (state) => state !== 'connected',
+      world.timing.publisherGrace + 10_000,
+    );
+    await eventually(() => tree(stream), (state) => state === undefined);
+  });
+});
+
+describe('tokens', () => {
+  test('a stream whose token says so is watched with a subscribe token only', async () => {
+    const stream = newStream('closed');
+    const jti = 'closed-viewing';
+    await publish(stream, regions.us, { token: await token({ jti, stream, viewing: 'token' }) });
+    await expect(Viewer.start({ url: whep(regions.eu, stream) })).rejects.toMatchObject({ status: 401 });
+    const subscribe = await token({ aud: 'subscribe', stream });
+    const viewer = await Viewer.start({ url: whep(regions.eu, stream), token: subscribe });
+    await viewer.watch(3);
+    expect((await fetch(viewer.session.location, { method: 'DELETE' })).status).toBe(401);
+    viewer.vanish();
+  });
+
+  test('a token that pins a region leads there by 307, and the ticket in it is enough', async () => {
+    const stream = newStream('pinned');
+    const pinned = await token({ stream, region: regions.ap.id });
+    const url = whip(regions.us, stream);
+    const headers = { authorization: `Bearer ${pinned}`, 'content-type': 'application/sdp' };
+    const hop = await fetch(url, { method: 'POST', headers, body: 'v=0', redirect: 'manual' });
+    expect(hop.status).toBe(307);
+    const location = new URL(hop.headers.get('location') ?? '');
+    expect(location.origin).toBe(regions.ap.api);
+    const publisher = await Publisher.start({ url: location.href, token: '' });
+    await eventually(() => tree(stream), (state) => state?.origin?.region === regions.ap.id);
+    publisher.vanish();
+  });
+});
