@@ -45,6 +45,8 @@ export interface World {
   database: Database;
   /** What publish and subscribe tokens are signed with. */
   tokenKey: Uint8Array;
+  /** What calls to nodes are signed with. */
+  clusterKey: Uint8Array;
   nodes: readonly Child[];
   gateways: readonly Child[];
   /** Ends all of it, in order. Idempotent. */
@@ -91,6 +93,7 @@ export async function startWorld({ regions, ports, env }: WorldOptions): Promise
     const apis = sockets.map(({ api }) => api);
 
     const tokenKey = randomBytes(32);
+    const clusterKey = randomBytes(32);
     const apiSecret = randomBytes(24).toString('base64url');
     await new DynamoControlStore(database.documents, CONTROL_TABLE).addSecret(apiSecret, {
       account: 'local',
@@ -110,7 +113,7 @@ export async function startWorld({ regions, ports, env }: WorldOptions): Promise
       MERIDIAN_REGIONS: JSON.stringify(apis),
       MERIDIAN_STREAMS_TABLE: STREAMS_TABLE,
       MERIDIAN_DYNAMODB_ENDPOINT: database.endpoint,
-      MERIDIAN_CLUSTER_KEY: randomBytes(32).toString('base64'),
+      MERIDIAN_CLUSTER_KEY: clusterKey.toString('base64'),
     };
     const functionKeys = {
       MERIDIAN_CONTROL_TABLE: CONTROL_TABLE,
@@ -171,6 +174,7 @@ export async function startWorld({ regions, ports, env }: WorldOptions): Promise
       apiSecret,
       database,
       tokenKey,
+      clusterKey,
       nodes,
       gateways,
       close,

@@ -209,9 +209,11 @@ function requireBundle(
 ): void {
   const mids = media.map(({ mid }) => mid);
   if (new Set(mids).size !== mids.length) throw malformed('gives two sections the same a=mid');
-  if (mids.length === 1) return;
   const bundle = groups?.find(({ type }) => type === 'BUNDLE');
-  const bundled = new Set(String(bundle?.mids ?? '').split(' '));
-  if (!mids.every((mid) => bundled.has(mid)))
+  const bundled = bundle === undefined ? [] : String(bundle.mids).split(' ');
+  const missing = bundled.find((mid) => !mids.includes(mid));
+  if (missing !== undefined) throw malformed(`bundles a section ${missing} that it has not got: it was cut short`);
+  if (mids.length > 1 && !mids.every((mid) => bundled.includes(mid))) {
     throw unusable('does not bundle all its sections (a=group:BUNDLE)');
+  }
 }

@@ -10,6 +10,9 @@ export interface WorldFacts {
   apiSecret: string;
   /** Base64. */
   tokenKey: string;
+  /** Base64. */
+  clusterKey: string;
+  databaseEndpoint: string;
   dns: string;
   globalName: string;
   page: string;
@@ -38,6 +41,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     publishToken,
     apiSecret,
     tokenKey: Buffer.from(world.tokenKey).toString('base64'),
+    clusterKey: Buffer.from(world.clusterKey).toString('base64'),
+    databaseEndpoint: world.database.endpoint,
     dns,
     globalName,
     page,

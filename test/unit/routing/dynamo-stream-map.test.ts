@@ -1,0 +1,209 @@
+// The stream map on a real DynamoDB-compatible server: who wins a claim, and what a release leaves.
+
+import { GetCommand } from '@aws-sdk/lib-dynamodb';
+import fc from 'fast-check';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { type Database, STREAMS_TABLE, startDatabase } from '#local/database.ts';
+import type { OriginClaim } from '#routing/claims.ts';
+import { DynamoStreamMap } from '#routing/dynamo-stream-map.ts';
+import { Problem } from '#routing/problem.ts';
+import { originClaim, regionClaim } from './samples.ts';
+
+let database: Database;
+let map: DynamoStreamMap;
+/** A stream of its own for every test. */
+let stream: string;
+let streams = 0;
+
+beforeAll(async () => {
+  database = await startDatabase({
+    regions: [],
+    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+  });
+  map = new DynamoStreamMap(database.documents, STREAMS_TABLE);
+});
+afterAll(() => database.close());
+beforeEach(() => {
+  streams += 1;
+  stream = `stream-${streams}`;
+});
+
+const read = () => map.read(stream, { consistent: true });
+const origin = (changes: Partial<OriginClaim> = {}) => originClaim({ stream, ...changes });
+
+/** The item as it is in the table, with what the claims do not show. */
+async function item(sk: string): Promise<Record<string, unknown> | undefined> {
+  const Key = { pk: `STREAM#${stream}`, sk };
+  return (await database.documents.send(new GetCommand({ TableName: STREAMS_TABLE, Key }))).Item;
+}
+
+it('knows nothing of a stream that was never claimed', async () => {
+  expect(await read()).toEqual({ stream, origins: [], regions: [] });
+});
+
+it('gives back every claim of a stream as it was written, and no other stream’s', async () => {
+  const [main, backup, edge] = [origin({ priority: 1 }), origin(), regionClaim({ stream })];
+  expect(await map.claimOrigin(main, undefined)).toBe(true);
+  expect(await map.claimOrigin(backup, undefined)).toBe(true);
+  expect(await map.claimRegion(edge, undefined)).toBe(true);
+  await map.claimOrigin(originClaim({ stream: `${stream}-b` }), undefined);
+  const { origins, regions } = await read();
+  expect(origins).toHaveLength(2);
+  expect(origins).toEqual(expect.arrayContaining([main, backup]));
+  expect(regions).toEqual([edge]);
+});
+
+it('of racing first claims exactly one wins, and it is the one that stands', async () => {
+  const rivals = Array.from({ length: 6 }, (_, n) => regionClaim({ stream, nodeId: `i-${n}` }));
+  const won = await Promise.all(rivals.map((claim) => map.claimRegion(claim, undefined)));
+  const winners = rivals.filter((_, n) => won[n]);
+  expect(winners).toHaveLength(1);
+  expect((await read()).regions).toEqual(winners);
+});
+
+it('of racing claims over the same seen one exactly one wins', async () => {
+  const seen = origin();
+  await map.claimOrigin(seen, undefined);
+  const rivals = Array.from({ length: 6 }, (_, n) => origin({ nodeId: `i-${n}`, epoch: 2 }));
+  const won = await Promise.all(rivals.map((claim) => map.claimOrigin(claim, seen)));
+  const winners = rivals.filter((_, n) => won[n]);
+  expect(winners).toHaveLength(1);
+  expect((await read()).origins).toEqual(winners);
+});
+
+it('refuses a claim that was made on an older epoch than the map’s', async () => {
+  const first = origin();
+  const second = origin({ nodeId: 'i-second', epoch: 2 });
+  await map.claimOrigin(first, undefined);
+  expect(await map.claimOrigin(second, first)).toBe(true);
+  expect(await map.claimOrigin(origin({ nodeId: 'i-late', epoch: 2 }), first)).toBe(false);
+  expect(await map.claimOrigin(origin({ nodeId: 'i-blind', epoch: 9 }), undefined)).toBe(false);
+  expect((await read()).origins).toEqual([second]);
+});
+
+it('refuses a claim over one that is not there', async () => {
+  expect(await map.claimOrigin(origin({ epoch: 2 }), origin())).toBe(false);
+  expect((await read()).origins).toEqual([]);
+});
+
+it('does not even try a claim whose epoch is not above the one that it replaces', async () => {
+  const seen = origin({ epoch: 3 });
+  const attempt = async (epoch: number) => map.claimOrigin(origin({ epoch }), seen);
+  await expect(attempt(3)).rejects.toThrow('epoch 3');
+  await expect(attempt(2)).rejects.toThrow('epoch 3');
+});
+
+it('claims of another region or priority are other items', async () => {
+  await map.claimOrigin(origin(), undefined);
+  expect(await map.claimOrigin(origin({ region: 'eu-west-1' }), undefined)).toBe(true);
+  expect(await map.claimOrigin(origin({ priority: 5 }), undefined)).toBe(true);
+  expect((await read()).origins).toHaveLength(3);
+});
+
+it('a claim has no TTL until it is released, and keeps its epoch then', async () => {
+  const claim = origin({ epoch: 4 });
+  await map.claimOrigin(claim, undefined);
+  expect(await item('ORIGIN#us-east-1#0')).not.toHaveProperty('expiresAt');
+
+  const before = Date.now();
+  expect(await map.releaseOrigin(claim)).toBe(true);
+  const { expiresAt, releasedAt } = { expiresAt: 0, releasedAt: 0, ...(await item('ORIGIN#us-east-1#0')) };
+  const day = 86_400;
+  expect(expiresAt).toBeGreaterThanOrEqual(Math.floor(before / 1000) + day);
+  expect(expiresAt).toBeLessThanOrEqual(Date.now() / 1000 + day);
+  expect((await read()).origins).toEqual([{ ...claim, releasedAt }]);
+});
+
+it('a claim over a released one takes the release and its TTL away', async () => {
+  const first = regionClaim({ stream });
+  await map.claimRegion(first, undefined);
+  await map.releaseRegion(first);
+  const [released] = (await read()).regions;
+  const next = regionClaim({ stream, nodeId: 'i-next', epoch: 2 });
+  expect(await map.claimRegion(next, undefined), 'as if there were nothing').toBe(false);
+  expect(await map.claimRegion(next, released)).toBe(true);
+  expect((await read()).regions).toEqual([next]);
+  expect(await item('REGION#eu-west-1')).not.toHaveProperty('expiresAt');
+});
+
+it('releases nothing that another node, start or epoch holds by now', async () => {
+  const held = origin({ epoch: 2 });
+  await map.claimOrigin(held, undefined);
+  expect(await map.releaseOrigin(origin({ epoch: 1 }))).toBe(false);
+  expect(await map.releaseOrigin({ ...held, nodeId: 'i-other' })).toBe(false);
+  expect(await map.releaseOrigin({ ...held, incarnation: 'origin-start-0' })).toBe(false);
+  expect((await read()).origins).toEqual([held]);
+});
+
+it('releasing what was never claimed makes no item', async () => {
+  expect(await map.releaseRegion(regionClaim({ stream }))).toBe(false);
+  expect(await item('REGION#eu-west-1')).toBeUndefined();
+});
+
+/** Every page of the list: the streams named on them, and how many pages there were. */
+async function allLive(limit: number): Promise<{ names: string[]; pages: number }> {
+  const names: string[] = [];
+  let after: string | undefined;
+  let pages = 0;
+  do {
+    const page = await map.liveOrigins({ limit, after });
+    names.push(...page.origins.map((claim) => claim.stream));
+    after = page.next;
+    pages += 1;
+  } while (after !== undefined);
+  return { names, pages };
+}
+
+it('lists live origins, page by page, each once; neither released ones nor secondary origins', async () => {
+  const live = Array.from({ length: 7 }, (_, n) => `${stream}-${n}`);
+  for (const name of live) {
+    await map.claimOrigin(originClaim({ stream: name }), undefined);
+    await map.claimRegion(regionClaim({ stream: name }), undefined);
+  }
+  await map.claimOrigin(origin(), undefined);
+  await map.releaseOrigin(origin());
+
+  const all = await allLive(1_000);
+  for (const limit of [1, 2, 5]) {
+    const { names, pages } = await allLive(limit);
+    expect(names.toSorted()).toEqual(all.names.toSorted());
+    expect(pages).toBeGreaterThanOrEqual(all.names.length / limit);
+  }
+  expect(all.names.filter((name) => name.startsWith(`${stream}-`)).toSorted()).toEqual(live);
+  expect(all.names).not.toContain(stream);
+});
+
+const badCursor = expect.objectContaining({ status: 400, code: 'invalid-request' });
+const cursorOf = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+it.each([
+  '',
+  'x',
+  '!!!',
+  cursorOf(null),
+  cursorOf({ pk: 'a', sk: 'b' }),
+  cursorOf(['a']),
+  cursorOf(['a', 1]),
+])('the cursor %j is a 400', async (after) => {
+  await expect(map.liveOrigins({ limit: 1, after })).rejects.toEqual(badCursor);
+});
+
+it('no text as a cursor is anything but a page or a 400', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.string(), async (after) => {
+      try {
+        await map.liveOrigins({ limit: 1, after });
+      } catch (error) {
+        expect(error).toBeInstanceOf(Problem);
+      }
+    }),
+  );
+});
+
+// Known: a well-formed pair that is no key reaches DynamoDB, whose refusal becomes a 500.
+it.fails.each([[['', '']], [['x'.repeat(3_000), 'y']]])(
+  'a cursor that holds no key is a 400',
+  async (key) => {
+    await expect(map.liveOrigins({ limit: 1, after: cursorOf(key) })).rejects.toEqual(badCursor);
+  },
+);
