@@ -38,8 +38,8 @@ export function planViewing(
     if (track === undefined) return inactive(offered);
     const codec = offered.codecs.find((candidate) => playable(candidate, offered.kind, track, hub));
     if (codec === undefined) {
-      const has = track.rtpParameters.codecs[0]?.mimeType ?? 'unknown';
-      const offers = [...new Set(offered.codecs.map(({ mimeType }) => mimeType))].join(', ');
+      const has = codecName(trackCodec(track));
+      const offers = [...new Set(offered.codecs.map(codecName))].join(', ');
       throw new Problem(
         422,
         'no-common-codec',
@@ -54,6 +54,12 @@ export function planViewing(
     throw new Problem(422, 'no-common-codec', `the stream has ${kinds}; the offer has no section for it`);
   }
   return { layout, media };
+}
+
+/** With the profile, by which codecs of one name differ. */
+function codecName({ mimeType, parameters = {} }: Pick<LayoutCodec['codec'], 'mimeType' | 'parameters'>): string {
+  const profile = ['profile-level-id', 'profile-id'].find((name) => parameters[name] !== undefined);
+  return profile === undefined ? mimeType : `${mimeType} ${profile}=${parameters[profile]}`;
 }
 
 function inactive(offered: OfferedMedia): AnsweredMedia {

@@ -13,6 +13,7 @@ export interface HttpSession {
   etag: string;
   /** Milliseconds from POST to 201. */
   answeredAfter: number;
+  answer: string;
 }
 
 /** POSTs an offer. @throws HttpError on anything but 201. */
@@ -48,8 +49,9 @@ export class HttpError extends Error {
 }
 
 /** Sets the local description and waits for every candidate: a plain, non-trickling client. */
-async function completeOffer(connection: PeerConnection): Promise<string> {
-  await connection.setLocalDescription(await connection.createOffer());
+async function completeOffer(connection: PeerConnection, mangle = (offer: string) => offer): Promise<string> {
+  const { sdp = '' } = await connection.createOffer();
+  await connection.setLocalDescription({ type: 'offer', sdp: mangle(sdp) });
   if (connection.iceGatheringState !== 'complete') {
     await new Promise<void>((resolve) => {
       connection.onicegatheringstatechange = () => {
@@ -91,7 +93,7 @@ export interface PublishOptions {
   token: string;
   video?: boolean;
   audio?: boolean;
-  /** Rewrites the offer before it is sent. */
+  /** Rewrites the offer before it becomes the local description. */
   mangle?: (offer: string) => string;
   width?: number;
   height?: number;
@@ -162,8 +164,8 @@ export class Publisher {
           () => track.stop(),
         );
       }
-      const { answer, ...session } = await post(url, mangle(await completeOffer(connection)), token);
-      await connection.setRemoteDescription({ type: 'answer', sdp: answer });
+      const session = await post(url, await completeOffer(connection, mangle), token);
+      await connection.setRemoteDescription({ type: 'answer', sdp: session.answer });
       await connected(connection);
       return new Publisher(connection, session, token, () => stops.map((stop) => stop()));
     } catch (error) {
@@ -194,6 +196,7 @@ export interface ViewOptions {
   /** The WHEP endpoint. */
   url: string;
   token?: string;
+  /** Rewrites the offer before it becomes the local description. */
   mangle?: (offer: string) => string;
 }
 
@@ -203,6 +206,7 @@ export class Viewer extends EventEmitter<{ frame: [number] }> {
   readonly session: HttpSession;
   readonly #sinks: { stop(): void }[] = [];
   readonly #started: number;
+  #decoded = 0;
   /** Milliseconds from before the POST to the first decoded picture. */
   firstFrameAfter: number | undefined;
   frames = 0;
@@ -217,14 +221,14 @@ export class Viewer extends EventEmitter<{ frame: [number] }> {
   }
 
   /** Resolves when the answer is set; pictures follow. */
-  static async start({ url, token, mangle = (offer) => offer }: ViewOptions): Promise<Viewer> {
+  static async start({ url, token, mangle }: ViewOptions): Promise<Viewer> {
     const connection = new RTCPeerConnection();
     try {
       const video = connection.addTransceiver('video', { direction: 'recvonly' });
       const audio = connection.addTransceiver('audio', { direction: 'recvonly' });
-      const offer = mangle(await completeOffer(connection));
+      const offer = await completeOffer(connection, mangle);
       const started = performance.now();
-      const { answer, ...session } = await post(url, offer, token);
+      const session = await post(url, offer, token);
       const viewer = new Viewer(connection, session, started);
       const videoSink = new nonstandard.RTCVideoSink(video.receiver.track);
       videoSink.onframe = ({ frame }: { frame: Picture }) => viewer.#onFrame(frame);
@@ -233,7 +237,7 @@ export class Viewer extends EventEmitter<{ frame: [number] }> {
         if (samples.some((sample) => Math.abs(sample) > 500)) viewer.samples += samples.length;
       };
       viewer.#sinks.push(videoSink, audioSink);
-      await connection.setRemoteDescription({ type: 'answer', sdp: answer });
+      await connection.setRemoteDescription({ type: 'answer', sdp: session.answer });
       return viewer;
     } catch (error) {
       connection.close();
@@ -241,7 +245,13 @@ export class Viewer extends EventEmitter<{ frame: [number] }> {
     }
   }
 
+  /** Pictures that were decoded, whatever they showed. */
+  decoded(): number {
+    return this.#decoded;
+  }
+
   #onFrame(frame: Picture): void {
+    this.#decoded += 1;
     const number = readFrameNumber(frame);
     if (number === undefined) return;
     this.firstFrameAfter ??= performance.now() - this.#started;

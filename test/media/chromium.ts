@@ -1,0 +1,182 @@
+// Chromium as a publisher and a viewer: its own WebRTC, driven by playwright, against any WHIP and WHEP endpoint.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type BrowserContext, chromium, type Page } from 'playwright-core';
+
+const FLAGS = [
+  '--no-sandbox',
+  '--use-fake-device-for-media-stream=fps=30',
+  '--use-fake-ui-for-media-stream',
+  '--autoplay-policy=no-user-gesture-required',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+export interface Browser {
+  /** A page at this address, which decides what it may fetch. */
+  open(url: string): Promise<Page>;
+  close(): Promise<void>;
+}
+
+/** Every run has a profile of its own. */
+export async function startChromium(): Promise<Browser> {
+  const profile = await mkdtemp(join(tmpdir(), 'meridian-chromium-'));
+  const context: BrowserContext = await chromium.launchPersistentContext(profile, {
+    executablePath: process.env.CHROMIUM_BIN || '/usr/bin/chromium',
+    headless: true,
+    args: FLAGS,
+  });
+  return {
+    open: async (url) => {
+      const page = await context.newPage();
+      await page.goto(url);
+      return page;
+    },
+    close: async () => {
+      await context.close();
+      await rm(profile, { recursive: true, force: true });
+    },
+  };
+}
+
+export interface BrowserPublishOptions {
+  url: string;
+  token: string;
+  /** As `video/VP8` or `video/H264;profile-level-id=42e01f`; the browser's first choice without it. */
+  codec?: string;
+  /** Layers to send, smallest first. */
+  rids?: string[];
+  /** Says another H264 profile to the server than the browser sends: for profiles that no encoder here has. */
+  relabel?: { from: string; to: string };
+}
+
+/** Publishes the fake camera; resolves when the connection stands, with the codec that is sent. */
+export function publishFrom(page: Page, options: BrowserPublishOptions): Promise<string> {
+  return page.evaluate(async ({ url, token, codec, rids, relabel }) => {
+    const media = await navigator.mediaDevices.getUserMedia({ video: rids ? { width: 1280, height: 720 } : { width: 640, height: 360 }, audio: true });
+    const connection = new RTCPeerConnection();
+    const [video] = media.getVideoTracks();
+    const [audio] = media.getAudioTracks();
+    if (!video || !audio) throw new Error('no fake device');
+    const sendEncodings = (rids ?? []).map((rid, index, all) => ({
+      rid,
+      scaleResolutionDownBy: 2 ** (all.length - 1 - index),
+      // Little enough for the browser's first estimate to reach the top layer within seconds.
+      maxBitrate: 80_000 * 2 ** index,
+    }));
+    const transceiver = connection.addTransceiver(video, {
+      direction: 'sendonly',
+      streams: [media],
+      ...(sendEncodings.length > 0 ? { sendEncodings } : {}),
+    });
+    connection.addTransceiver(audio, { direction: 'sendonly', streams: [media] });
+    if (codec) {
+      const [mimeType = '', parameter = ''] = codec.split(';');
+      const wanted = RTCRtpSender.getCapabilities('video')?.codecs.filter(
+        (known) =>
+          known.mimeType.toLowerCase() === mimeType.toLowerCase() && (known.sdpFmtpLine ?? '').includes(parameter),
+      );
+      if (!wanted?.length) throw new Error(`this browser cannot send ${codec}`);
+      transceiver.setCodecPreferences(wanted);
+    }
+    await connection.setLocalDescription();
+    await new Promise<void>((resolve) => {
+      if (connection.iceGatheringState === 'complete') resolve();
+      else connection.addEventListener('icegatheringstatechange', () => connection.iceGatheringState === 'complete' && resolve());
+    });
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/sdp' },
+      body: (connection.localDescription?.sdp ?? '').replaceAll(relabel?.from ?? '', relabel?.to ?? ''),
+    });
+    const answer = (await response.text()).replaceAll(relabel?.to ?? '', relabel?.from ?? '');
+    if (response.status !== 201) throw new Error(`${response.status}: ${answer}`);
+    const connected = new Promise<void>((resolve, reject) => {
+      connection.addEventListener('connectionstatechange', () => {
+        if (connection.connectionState === 'connected') resolve();
+        if (connection.connectionState === 'failed') reject(new Error('the connection failed'));
+      });
+    });
+    await connection.setRemoteDescription({ type: 'answer', sdp: answer });
+    await connected;
+    Object.assign(window, { publishing: { connection, location: response.headers.get('location') } });
+    return transceiver.sender.getParameters().codecs[0]?.mimeType ?? '';
+  }, options);
+}
+
+export interface Watched {
+  codec: string;
+  framesDecoded: number;
+  keyFramesDecoded: number;
+  audioSamples: number;
+  /** Milliseconds from before the POST to the first frame on the page. */
+  firstFrameAfter: number;
+}
+
+export interface BrowserWatchOptions {
+  url: string;
+  /** How many frames to wait for. */
+  frames: number;
+  relabel?: BrowserPublishOptions['relabel'];
+}
+
+/** Watches until so many frames are decoded. */
+export function watchFrom(page: Page, options: BrowserWatchOptions): Promise<Watched> {
+  return page.evaluate(
+    async ({ url, frames, relabel }) => {
+      const connection = new RTCPeerConnection();
+      const media = new MediaStream();
+      connection.addTransceiver('video', { direction: 'recvonly' });
+      connection.addTransceiver('audio', { direction: 'recvonly' });
+      connection.addEventListener('track', ({ track }) => media.addTrack(track));
+      const element = document.createElement('video');
+      Object.assign(element, { autoplay: true, muted: true, playsInline: true, srcObject: media });
+      document.body.append(element);
+      await connection.setLocalDescription();
+      await new Promise<void>((resolve) => {
+        if (connection.iceGatheringState === 'complete') resolve();
+        else connection.addEventListener('icegatheringstatechange', () => connection.iceGatheringState === 'complete' && resolve());
+      });
+      const started = performance.now();
+      const shown = new Promise<number>((resolve) => {
+        element.requestVideoFrameCallback((now) => resolve(now - started));
+      });
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/sdp' },
+        body: (connection.localDescription?.sdp ?? '').replaceAll(relabel?.from ?? '', relabel?.to ?? ''),
+      });
+      const answer = (await response.text()).replaceAll(relabel?.to ?? '', relabel?.from ?? '');
+      if (response.status !== 201) throw new Error(`${response.status}: ${answer}`);
+      await connection.setRemoteDescription({ type: 'answer', sdp: answer });
+      for (;;) {
+        const stats = [...(await connection.getStats()).values()];
+        const video = stats.find(({ type, kind }) => type === 'inbound-rtp' && kind === 'video');
+        const audio = stats.find(({ type, kind }) => type === 'inbound-rtp' && kind === 'audio');
+        if ((video?.framesDecoded ?? 0) >= frames && (audio?.totalSamplesReceived ?? 0) > 0) {
+          const firstFrameAfter = await shown;
+          const codec = stats.find(({ id }) => id === video.codecId)?.mimeType ?? '';
+          await fetch(response.headers.get('location') ?? '', { method: 'DELETE' });
+          connection.close();
+          element.remove();
+          return {
+            codec,
+            framesDecoded: video.framesDecoded,
+            keyFramesDecoded: video.keyFramesDecoded,
+            audioSamples: audio.totalSamplesReceived,
+            firstFrameAfter,
+          };
+        }
+        if (performance.now() - started > 15_000) throw new Error(`after 15 s: ${JSON.stringify(video ?? connection.connectionState)}`);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    },
+    options,
+  );
+}
