@@ -87,6 +87,8 @@ function portFrom(option: string, text: string): number {
 /** Stops on a signal, or when npm, which started us, is gone. */
 function stopWith(closing: Promise<() => Promise<void>>): void {
   let stopping = false;
+  // A start that fails is told by whoever awaits it.
+  closing.catch(() => undefined);
   const stop = () => {
     if (stopping) return;
     stopping = true;

@@ -9,7 +9,7 @@ import { signToken } from '#routing/tokens.ts';
 import { type Child, startChild } from './children.ts';
 import { CONTROL_TABLE, type Database, nodesTable, STREAMS_TABLE, startDatabase } from './database.ts';
 import { startDnsServer } from './dns/server.ts';
-import { listen } from './listen.ts';
+import { listen, portError } from './listen.ts';
 import { startPage } from './page/server.ts';
 
 export const GLOBAL_NAME = 'live.meridian.test';
@@ -106,6 +106,28 @@ export async function startWorld({ regions, ports, env }: WorldOptions): Promise
       expiresAt: Math.floor(Date.now() / 1000) + TOKEN_LIFE,
     });
 
+    // Every port before any process: one that is taken is told at once.
+    const dns = await startDnsServer({
+      host: '127.0.0.1',
+      port: ports.dns,
+      globalName: GLOBAL_NAME,
+      regions: () =>
+        regions.map((id, index) => ({
+          id,
+          name: `${id}.meridian.test`,
+          ipv4: regionAddress(index),
+          port: globalPort,
+          healthy: true,
+        })),
+      log: (line) => process.stderr.write(`${line}\n`),
+    }).catch((error: unknown) => {
+      const cause = error instanceof Error ? (error.cause ?? error) : error;
+      throw portError(cause, { host: '127.0.0.1', port: ports.dns, what: 'the DNS server', option: '--dns-port' });
+    });
+    closers.push(() => dns.close());
+    const page = await startPage({ port: ports.page, apis, publishToken, apiSecret });
+    closers.push(() => page.close());
+
     const shared = {
       AWS_ACCESS_KEY_ID: credentials.accessKeyId,
       AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
@@ -145,24 +167,6 @@ export async function startWorld({ regions, ports, env }: WorldOptions): Promise
       if (socket)
         await Promise.all([handOver(gateway, socket.server), handOver(gateway, socket.globalServer)]);
     }
-
-    const dns = await startDnsServer({
-      host: '127.0.0.1',
-      port: ports.dns,
-      globalName: GLOBAL_NAME,
-      regions: () =>
-        regions.map((id, index) => ({
-          id,
-          name: `${id}.meridian.test`,
-          ipv4: regionAddress(index),
-          port: globalPort,
-          healthy: true,
-        })),
-      log: (line) => process.stderr.write(`${line}\n`),
-    });
-    closers.push(() => dns.close());
-    const page = await startPage({ port: ports.page, apis, publishToken, apiSecret });
-    closers.push(() => page.close());
 
     return {
       regions: apis,

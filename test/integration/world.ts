@@ -15,6 +15,7 @@ export interface WorldFacts {
   databaseEndpoint: string;
   dns: string;
   globalName: string;
+  globalPort: number;
   page: string;
   timing: typeof TIMING;
 }
@@ -35,7 +36,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
       MERIDIAN_CPU_LIMIT: '1',
     },
   });
-  const { publishToken, apiSecret, dns, globalName, page } = world;
+  const { publishToken, apiSecret, dns, globalName, globalPort, page } = world;
   project.provide('world', {
     regions: world.regions.map(({ id, api }) => ({ id, api })),
     publishToken,
@@ -45,6 +46,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     databaseEndpoint: world.database.endpoint,
     dns,
     globalName,
+    globalPort,
     page,
     timing: TIMING,
   });

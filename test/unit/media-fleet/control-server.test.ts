@@ -150,11 +150,11 @@ it('takes a body of half a MB', async () => {
 
 it('a body that is larger is a 413', async () => {
   for (const size of [524_287, 2_000_000]) {
-  const body = JSON.stringify('x'.repeat(size));
-  expect(await send({ method: 'POST', path: '/v1/echo', body })).toMatchObject({
-    status: 413,
-    body: { type: 'urn:meridian:problem:too-large' },
-  });
+    const body = JSON.stringify('x'.repeat(size));
+    expect(await send({ method: 'POST', path: '/v1/echo', body })).toMatchObject({
+      status: 413,
+      body: { type: 'urn:meridian:problem:too-large' },
+    });
   }
 });
 

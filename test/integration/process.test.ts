@@ -1,0 +1,108 @@
+// `npm start` as a process: what it prints, what it refuses, and that nothing outlives it.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir, readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+import { afterEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { listen } from '#local/listen.ts';
+import { eventually } from './support.ts';
+
+const readyLine = z.object({
+  ready: z.literal(true),
+  globalName: z.string(),
+  dns: z.string().regex(/^127\.0\.0\.1:\d+$/),
+  page: z.url(),
+  publishToken: z.string(),
+  apiSecret: z.string(),
+  regions: z.array(z.object({ id: z.string(), api: z.url() })).length(3),
+});
+
+const ANY_PORTS = ['--page-port', '0', '--api-port', '0', '--global-port', '0', '--dns-port', '0'];
+
+const running = new Set<ChildProcess>();
+afterEach(() => {
+  for (const child of running) child.kill('SIGKILL');
+  running.clear();
+});
+
+function start(args: string[]): ChildProcess & { lines: string[]; errors: () => string } {
+  const child = spawn(process.execPath, ['local/main.ts', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  running.add(child);
+  const lines: string[] = [];
+  let errors = '';
+  createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
+  child.stderr.on('data', (chunk) => {
+    errors += chunk;
+  });
+  return Object.assign(child, { lines, errors: () => errors });
+}
+
+/** All processes below this one, by their parents in /proc. */
+async function descendants(root: number): Promise<number[]> {
+  const parents = new Map<number, number>();
+  for (const entry of await readdir('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    const stat = await readFile(`/proc/${entry}/stat`, 'utf8').catch(() => '');
+    const [, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (parent !== undefined) parents.set(Number(entry), Number(parent));
+  }
+  const below = (pid: number): number[] =>
+    [...parents].filter(([, parent]) => parent === pid).flatMap(([child]) => [child, ...below(child)]);
+  return below(root);
+}
+
+const alive = (pids: number[]) =>
+  pids.filter((pid) => {
+    try {
+      return process.kill(pid, 0);
+    } catch {
+      return false;
+    }
+  });
+
+describe('npm start', () => {
+  test.each(['SIGTERM', 'SIGKILL'] as const)('prints one line of JSON, and %s leaves nothing behind', async (signal) => {
+    const world = start(['--json', ...ANY_PORTS]);
+    await eventually(() => world.lines.length, (count) => count > 0, 40_000);
+    const { page, regions } = readyLine.parse(JSON.parse(world.lines[0] ?? ''));
+    expect((await fetch(page)).status).toBe(200);
+    expect((await fetch(`${regions[2]?.api}/healthz`)).status).toBe(200);
+
+    const processes = await descendants(world.pid ?? 0);
+    // Three gateways, nine nodes with a worker each.
+    expect(processes).toHaveLength(21);
+    const commands = await Promise.all(processes.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8')));
+    expect(commands.some((command) => command.includes('eu-west-1-edge-2'))).toBe(true);
+    const exited = once(world, 'exit');
+    world.kill(signal);
+    await exited;
+    await eventually(() => alive(processes), (left) => left.length === 0);
+    expect(world.lines).toHaveLength(1);
+  });
+
+  test('says which port is taken, by which option to choose another, and exits with 1', async () => {
+    const occupied = createServer();
+    const port = await listen(occupied, { host: '127.0.0.1', port: 0, what: 'the test', option: '' });
+    for (const option of ['--page-port', '--api-port', '--dns-port']) {
+      const args = [...ANY_PORTS];
+      args[args.indexOf(option) + 1] = String(port);
+      const world = start(args);
+      const [code] = await once(world, 'exit');
+      expect(code).toBe(1);
+      expect(world.errors()).toContain(`127.0.0.1:${port}`);
+      expect(world.errors()).toContain(option);
+      expect(world.errors()).not.toMatch(/\.ts:\d+/);
+    }
+    occupied.close();
+  });
+
+  test('refuses a port that is none', async () => {
+    const world = start(['--page-port', 'eighty']);
+    const [code] = await once(world, 'exit');
+    expect(code).toBe(1);
+    expect(world.errors()).toContain('--page-port eighty');
+  });
+});
