@@ -1,6 +1,6 @@
 // WHIP (RFC 9725): a publisher's offer to a node of the origin fleet.
 
-import { activeOrigin } from '#routing/claims.ts';
+import { activeOrigin, type OriginClaim, sameHolder } from '#routing/claims.ts';
 import { streamName } from '#routing/names.ts';
 import { Problem, parse } from '#routing/problem.ts';
 import { signToken, type TokenClaims, verifyToken } from '#routing/tokens.ts';
@@ -22,7 +22,7 @@ async function post(event: HttpEvent): Promise<HttpAnswer> {
   const { jti: tokenId, viewing, priority } = token;
   // Not from the cache: a publish is rare, and two publishers must not pass each other by.
   const claims = await here.streamMap.read(stream);
-  const live = activeOrigin(claims);
+  const live = activeOrigin({ ...claims, origins: await notVoid(here, claims.origins) });
   if (live && live.tokenId !== tokenId && live.priority === priority) {
     throw new Problem(409, 'stream-has-publisher', `${stream} is being published with another token`, {
       'Retry-After': '10',
@@ -35,6 +35,13 @@ async function post(event: HttpEvent): Promise<HttpAnswer> {
     protected: true,
     body: { v: 1, stream, offer, tokenId, viewing, priority },
   });
+}
+
+/** Without the claims of this region's dead nodes; only another region's own functions can tell which of its are void. */
+async function notVoid({ region, aliveNodes }: FunctionContext, claims: OriginClaim[]): Promise<OriginClaim[]> {
+  if (claims.every((claim) => claim.region !== region.id)) return claims;
+  const alive = await aliveNodes();
+  return claims.filter((claim) => claim.region !== region.id || alive.some((node) => sameHolder(node, claim)));
 }
 
 /**

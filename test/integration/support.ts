@@ -54,11 +54,14 @@ const treeSchema = z.object({
 export type Tree = z.infer<typeof treeSchema>['data'];
 
 /** The stream's cascade tree as a region tells it, or undefined when it is not live. */
-export async function tree(stream: string, region: { api: string } = regions.us): Promise<Tree | undefined> {
-  const response = await api(`/api/streams/${stream}`, region);
+export async function readTree(stream: string, region: { api: string }, apiSecret: string): Promise<Tree | undefined> {
+  const url = `${region.api}/api/streams/${stream}`;
+  const response = await fetch(url, { headers: { authorization: `Bearer ${apiSecret}` } });
   if (response.status === 404) return undefined;
   return treeSchema.parse(await response.json()).data;
 }
+
+export const tree = (stream: string, region: { api: string } = regions.us) => readTree(stream, region, world.apiSecret);
 
 /** As {@link tree}, of a stream that must be live. */
 export async function live(stream: string, region: { api: string } = regions.us): Promise<Tree> {
@@ -66,9 +69,6 @@ export async function live(stream: string, region: { api: string } = regions.us)
   if (state === undefined) throw new Error(`${stream} is not live`);
   return state;
 }
-
-export const api = (path: string, region: { api: string } = regions.us): Promise<Response> =>
-  fetch(`${region.api}${path}`, { headers: { authorization: `Bearer ${world.apiSecret}` } });
 
 /** The legs that cross into a region. */
 export const crossings = ({ regions: parts }: Tree, region: { id: string }) =>

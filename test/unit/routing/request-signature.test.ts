@@ -9,6 +9,7 @@ import {
   type SignedParts,
   signRequest,
 } from '#routing/request-signature.ts';
+import { startClocks, stopClocks } from './clock.ts';
 
 const key = randomBytes(32);
 const parts: SignedParts = {
@@ -18,10 +19,7 @@ const parts: SignedParts = {
   incarnation: 'node-start-1',
 };
 
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
-});
+afterEach(startClocks);
 
 /** One for all tests that replay nothing: it makes room for a window's nonces, which takes a while. */
 const shared = new SignatureVerifier(key);
@@ -92,14 +90,14 @@ it('a forged request does not use its nonce up', () => {
 });
 
 it.each([-30_001, 30_001])('refuses a clock that is off by %i ms', (off) => {
-  vi.useFakeTimers({ now: 1_790_000_000_000 });
+  stopClocks(1_790_000_000_000);
   const signed = signRequest(key, parts);
   vi.setSystemTime(1_790_000_000_000 + off);
   expect(refusal(signed)).toMatch('clock');
 });
 
 it.each([-30_000, 30_000])('takes a clock that is off by %i ms', (off) => {
-  vi.useFakeTimers({ now: 1_790_000_000_000 });
+  stopClocks(1_790_000_000_000);
   const signed = signRequest(key, parts);
   vi.setSystemTime(1_790_000_000_000 + off);
   expect(refusal(signed)).toBeUndefined();
@@ -113,7 +111,7 @@ it('a time that is no number is refused, even signed', () => {
 });
 
 it('remembers a nonce for as long as its request would be taken', () => {
-  vi.useFakeTimers({ now: 1_790_000_000_000 });
+  stopClocks(1_790_000_000_000);
   const verifier = new SignatureVerifier(key);
   // From a clock that is half a minute ahead: good for a whole minute here.
   vi.setSystemTime(1_790_000_030_000);

@@ -1,0 +1,86 @@
+// What a warm process remembers of the stream map and the node list: for a moment, and one read for all who ask.
+
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import type { NodeRegistry } from '#routing/node-registry.ts';
+import { RouteCache } from '#routing/route-cache.ts';
+import type { StreamMap } from '#routing/stream-map.ts';
+import { startClocks, stopClocks } from './clock.ts';
+import { claimsOf, nodeRecord } from './samples.ts';
+
+const read = vi.fn<StreamMap['read']>();
+const list = vi.fn<NodeRegistry['list']>();
+const unused = () => Promise.reject(new Error('a cache does not write'));
+const streamMap: StreamMap = {
+  read,
+  claimOrigin: unused,
+  claimRegion: unused,
+  releaseOrigin: unused,
+  releaseRegion: unused,
+  liveOrigins: unused,
+};
+const nodeRegistry: NodeRegistry = { beat: unused, remove: unused, list };
+const cache = (maxAge: number) => new RouteCache({ streamMap, nodeRegistry, maxAge });
+
+beforeEach(() => {
+  stopClocks(1_790_000_000_000);
+  read.mockReset().mockImplementation(async (stream) => ({ ...claimsOf([]), stream }));
+  list.mockReset().mockImplementation(async () => [nodeRecord()]);
+});
+afterEach(startClocks);
+
+it('a million joiners of a stream are one read', async () => {
+  const routes = cache(500);
+  const all = await Promise.all(Array.from({ length: 1_000 }, () => routes.claims('concert')));
+  expect(new Set(all).size).toBe(1);
+  await routes.claims('concert');
+  expect(read).toHaveBeenCalledTimes(1);
+});
+
+it('reads again when what it knows is too old', async () => {
+  const routes = cache(500);
+  await routes.claims('concert');
+  await routes.nodes();
+  vi.advanceTimersByTime(499);
+  await routes.claims('concert');
+  await routes.nodes();
+  expect([read, list].map(({ mock }) => mock.calls.length)).toEqual([1, 1]);
+  vi.advanceTimersByTime(2);
+  await routes.claims('concert');
+  await routes.nodes();
+  expect([read, list].map(({ mock }) => mock.calls.length)).toEqual([2, 2]);
+});
+
+it('with no age it asks every time, but once for those who ask at once', async () => {
+  const routes = cache(0);
+  await Promise.all([routes.claims('concert'), routes.claims('concert')]);
+  expect(read).toHaveBeenCalledTimes(1);
+  vi.advanceTimersByTime(2);
+  await routes.claims('concert');
+  expect(read).toHaveBeenCalledTimes(2);
+});
+
+it('streams are remembered apart, and forgotten one by one', async () => {
+  const routes = cache(500);
+  await routes.claims('a');
+  await routes.claims('b');
+  routes.forget('a');
+  expect((await routes.claims('a')).stream).toBe('a');
+  expect((await routes.claims('b')).stream).toBe('b');
+  expect(read.mock.calls.map(([stream]) => stream)).toEqual(['a', 'b', 'a']);
+});
+
+it('a failed read reaches all who waited, and is not remembered', async () => {
+  const routes = cache(500);
+  read.mockRejectedValueOnce(new Error('throttled'));
+  const both = await Promise.allSettled([routes.claims('concert'), routes.claims('concert')]);
+  expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  expect(await routes.claims('concert')).toMatchObject({ stream: 'concert' });
+});
+
+it('a failed read of what had grown old is an error, not the old answer', async () => {
+  const routes = cache(500);
+  await routes.nodes();
+  vi.advanceTimersByTime(501);
+  list.mockRejectedValueOnce(new Error('throttled'));
+  await expect(routes.nodes()).rejects.toThrow('throttled');
+});
