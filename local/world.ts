@@ -122,7 +122,12 @@ export async function startWorld({ regions, ports, env }: WorldOptions): Promise
       log: (line) => process.stderr.write(`${line}\n`),
     }).catch((error: unknown) => {
       const cause = error instanceof Error ? (error.cause ?? error) : error;
-      throw portError(cause, { host: '127.0.0.1', port: ports.dns, what: 'the DNS server', option: '--dns-port' });
+      throw portError(cause, {
+        host: '127.0.0.1',
+        port: ports.dns,
+        what: 'the DNS server',
+        option: '--dns-port',
+      });
     });
     closers.push(() => dns.close());
     const page = await startPage({ port: ports.page, apis, publishToken, apiSecret });

@@ -57,7 +57,10 @@ export function planViewing(
 }
 
 /** With the profile, by which codecs of one name differ. */
-function codecName({ mimeType, parameters = {} }: Pick<LayoutCodec['codec'], 'mimeType' | 'parameters'>): string {
+function codecName({
+  mimeType,
+  parameters = {},
+}: Pick<LayoutCodec['codec'], 'mimeType' | 'parameters'>): string {
   const profile = ['profile-level-id', 'profile-id'].find((name) => parameters[name] !== undefined);
   return profile === undefined ? mimeType : `${mimeType} ${profile}=${parameters[profile]}`;
 }

@@ -1,4 +1,4 @@
-// The control API under /api, in Millicast's envelope: the live streams and each one's cascade tree.
+// The control API under /api, in Millicast's envelope: live streams, each one's cascade tree, and new tokens.
 
 import { z } from 'zod';
 import { activeOrigin, type OriginClaim } from '#routing/claims.ts';
@@ -8,6 +8,7 @@ import { Problem, parse } from '#routing/problem.ts';
 import { context, type FunctionContext } from '../context.ts';
 import { askRegions, json, requireSecret } from '../http/control-api.ts';
 import { endpoint, type HttpAnswer, type HttpEvent, pathParameter } from '../http/endpoint.ts';
+import { createPublishToken, createSubscribeToken } from './tokens.ts';
 
 /** Streams a page of the list holds. */
 const PAGE = 100;
@@ -101,6 +102,8 @@ export const handler = endpoint({
   routes: [
     { method: 'GET', path: '/api/streams', handle: list },
     { method: 'GET', path: '/api/streams/{stream}', handle: tree },
+    { method: 'POST', path: '/api/publish_token', handle: createPublishToken },
+    { method: 'POST', path: '/api/subscribe_token', handle: createSubscribeToken },
   ],
   errorBody: ({ message }) => ({
     contentType: 'application/json',

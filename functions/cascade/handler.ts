@@ -14,7 +14,7 @@ import {
 import type { NodeRecord } from '#routing/node-record.ts';
 import { Problem, parse, unavailable } from '#routing/problem.ts';
 import { context, type FunctionContext } from '../context.ts';
-import { bodyText, endpoint, type HttpAnswer, type HttpEvent, pathParameter } from '../http/endpoint.ts';
+import { endpoint, type HttpAnswer, type HttpEvent, jsonBody, pathParameter } from '../http/endpoint.ts';
 
 /** As many parents in a row as a node follows inside its region. */
 const MAX_REDIRECTS = 6;
@@ -22,7 +22,7 @@ const MAX_REDIRECTS = 6;
 async function post(event: HttpEvent): Promise<HttpAnswer> {
   const here = context();
   const stream = parse(streamName, pathParameter(event, 'stream'), 'stream');
-  const request = parse(cascadeRequest, json(event), 'cascade');
+  const request = parse(cascadeRequest, jsonBody(event), 'cascade');
   const about = request.ask === 'leg' ? request.leg.stream : request.notice.stream;
   if (about !== stream)
     throw new Problem(400, 'invalid-request', `the path says ${stream}, the body ${about}`);
@@ -105,13 +105,5 @@ const answer = (body: unknown): HttpAnswer => ({
   headers: { 'Content-Type': 'application/json' },
   body: JSON.stringify(body),
 });
-
-function json(event: HttpEvent): unknown {
-  try {
-    return JSON.parse(bodyText(event));
-  } catch {
-    throw new Problem(400, 'invalid-request', 'the body is not JSON');
-  }
-}
 
 export const handler = endpoint({ routes: [{ method: 'POST', path: '/cascade/{stream}', handle: post }] });

@@ -110,6 +110,15 @@ export function pathParameter(event: HttpEvent, name: string): string {
 export const bodyText = ({ body, isBase64Encoded }: HttpEvent): string =>
   isBase64Encoded ? Buffer.from(body ?? '', 'base64').toString() : (body ?? '');
 
+/** The body as JSON. @throws Problem 400 when it is not. */
+export function jsonBody(event: HttpEvent): unknown {
+  try {
+    return JSON.parse(bodyText(event));
+  } catch {
+    throw new Problem(400, 'invalid-request', 'the body is not JSON');
+  }
+}
+
 /** The bearer token of `Authorization`, else of `?token=` for clients that cannot set headers. */
 export function bearerToken({ headers, queryStringParameters }: HttpEvent): string | undefined {
   const [scheme, token] = (headers.authorization ?? '').trim().split(/\s+/);

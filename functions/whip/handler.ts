@@ -38,10 +38,15 @@ async function post(event: HttpEvent): Promise<HttpAnswer> {
 }
 
 /** Without the claims of this region's dead nodes; only another region's own functions can tell which of its are void. */
-async function notVoid({ region, aliveNodes }: FunctionContext, claims: OriginClaim[]): Promise<OriginClaim[]> {
+async function notVoid(
+  { region, aliveNodes }: FunctionContext,
+  claims: OriginClaim[],
+): Promise<OriginClaim[]> {
   if (claims.every((claim) => claim.region !== region.id)) return claims;
   const alive = await aliveNodes();
-  return claims.filter((claim) => claim.region !== region.id || alive.some((node) => sameHolder(node, claim)));
+  return claims.filter(
+    (claim) => claim.region !== region.id || alive.some((node) => sameHolder(node, claim)),
+  );
 }
 
 /**

@@ -212,7 +212,8 @@ function requireBundle(
   const bundle = groups?.find(({ type }) => type === 'BUNDLE');
   const bundled = bundle === undefined ? [] : String(bundle.mids).split(' ');
   const missing = bundled.find((mid) => !mids.includes(mid));
-  if (missing !== undefined) throw malformed(`bundles a section ${missing} that it has not got: it was cut short`);
+  if (missing !== undefined)
+    throw malformed(`bundles a section ${missing} that it has not got: it was cut short`);
   if (mids.length > 1 && !mids.every((mid) => bundled.includes(mid))) {
     throw unusable('does not bundle all its sections (a=group:BUNDLE)');
   }

@@ -2,7 +2,13 @@
 
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type Browser, type BrowserPublishOptions, publishFrom, startChromium, watchFrom } from '#test/media/chromium.ts';
+import {
+  type Browser,
+  type BrowserPublishOptions,
+  publishFrom,
+  startChromium,
+  watchFrom,
+} from '#test/media/chromium.ts';
 import { Viewer } from '#test/media/libwebrtc.ts';
 import { eventually, live, newStream, nodesOf, regions, tree, whep, whip, world } from './support.ts';
 
@@ -23,8 +29,15 @@ const open = async () => {
 };
 
 const publish = async (stream: string, options: Omit<BrowserPublishOptions, 'url' | 'token'> = {}) => {
-  const codec = await publishFrom(await open(), { url: whip(regions.us, stream), token: world.publishToken, ...options });
-  await eventually(() => tree(stream), (state) => state?.origin != null);
+  const codec = await publishFrom(await open(), {
+    url: whip(regions.us, stream),
+    token: world.publishToken,
+    ...options,
+  });
+  await eventually(
+    () => tree(stream),
+    (state) => state?.origin != null,
+  );
   return codec;
 };
 
@@ -57,7 +70,9 @@ describe('Chromium', () => {
   test('its simulcast arrives in every region with all three layers', async () => {
     const stream = newStream('simulcast');
     await publish(stream, { codec: 'video/VP8', rids: ['l', 'm', 'h'] });
-    const viewers = await Promise.all([regions.eu, regions.ap].map((region) => Viewer.start({ url: whep(region, stream) })));
+    const viewers = await Promise.all(
+      [regions.eu, regions.ap].map((region) => Viewer.start({ url: whep(region, stream) })),
+    );
     await eventually(
       () => live(stream),
       (state) =>
@@ -88,8 +103,14 @@ describe('Chromium', () => {
     expect(chromium.codec).toBe('video/VP8');
     for (const other of others) {
       expect(other.session.answer).toContain('a=rtpmap:120 VP8/90000');
-      await eventually(() => other.decoded(), (frames) => frames > 15);
-      await eventually(() => other.samples, (samples) => samples > 1_000);
+      await eventually(
+        () => other.decoded(),
+        (frames) => frames > 15,
+      );
+      await eventually(
+        () => other.samples,
+        (samples) => samples > 1_000,
+      );
     }
     await Promise.all(others.map((other) => other.stop()));
   });

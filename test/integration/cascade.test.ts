@@ -2,7 +2,18 @@
 
 import { afterEach, describe, expect, test } from 'vitest';
 import { Publisher, Viewer } from '#test/media/libwebrtc.ts';
-import { crossings, eventually, live, newStream, nodesOf, regions, tree, whep, whip, world } from './support.ts';
+import {
+  crossings,
+  eventually,
+  live,
+  newStream,
+  nodesOf,
+  regions,
+  tree,
+  whep,
+  whip,
+  world,
+} from './support.ts';
 
 const open: { stop(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -11,7 +22,10 @@ afterEach(async () => {
 const publish = async (stream: string, region = regions.us) => {
   const publisher = await Publisher.start({ url: whip(region, stream), token: world.publishToken });
   open.push(publisher);
-  await eventually(() => tree(stream), (state) => state?.origin != null);
+  await eventually(
+    () => tree(stream),
+    (state) => state?.origin != null,
+  );
   return publisher;
 };
 const watch = async (stream: string, region: { api: string }) => {
@@ -24,12 +38,17 @@ describe('the cascade', () => {
   test('pictures and sound arrive in every region, in order', async () => {
     const stream = newStream('everywhere');
     await publish(stream);
-    const viewers = await Promise.all([regions.us, regions.eu, regions.ap].map((region) => watch(stream, region)));
+    const viewers = await Promise.all(
+      [regions.us, regions.eu, regions.ap].map((region) => watch(stream, region)),
+    );
     for (const viewer of viewers) {
       const numbers = await viewer.watch(30);
       expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
       expect(new Set(numbers).size).toBeGreaterThan(25);
-      await eventually(() => viewer.samples, (samples) => samples > 10_000);
+      await eventually(
+        () => viewer.samples,
+        (samples) => samples > 10_000,
+      );
     }
   });
 
@@ -48,7 +67,9 @@ describe('the cascade', () => {
     const [crossing, ...others] = crossings(before, regions.eu);
     expect(others).toEqual([]);
     expect(crossing?.role).toBe('secondary-origin');
-    expect(crossing?.nodeId).toBe(before.regions.find(({ region }) => region === regions.eu.id)?.secondaryOrigin?.nodeId);
+    expect(crossing?.nodeId).toBe(
+      before.regions.find(({ region }) => region === regions.eu.id)?.secondaryOrigin?.nodeId,
+    );
 
     // Its bytes are one stream's: what the origin's own region gets over one leg in the same time.
     const near = await watch(stream, regions.us);
@@ -70,7 +91,9 @@ describe('the cascade', () => {
   test('a region without viewers loses its leg and its claim after the timeout, others keep theirs', async () => {
     const stream = newStream('unused');
     await publish(stream);
-    const [stays, ...leave] = await Promise.all([regions.ap, regions.eu, regions.eu].map((region) => watch(stream, region)));
+    const [stays, ...leave] = await Promise.all(
+      [regions.ap, regions.eu, regions.eu].map((region) => watch(stream, region)),
+    );
     await Promise.all(leave.map((viewer) => viewer.watch(5)));
     await Promise.all(leave.map((viewer) => viewer.stop()));
     const state = await eventually(
@@ -97,7 +120,10 @@ describe('the cascade', () => {
     await viewer.watch(5);
     const state = await live(stream, regions.ap);
     const nodes = nodesOf(state, regions.us);
-    expect(nodes.map(({ role, viewers }) => [role, viewers]).sort()).toEqual([['edge', 1], ['origin', 0]]);
+    expect(nodes.map(({ role, viewers }) => [role, viewers]).sort()).toEqual([
+      ['edge', 1],
+      ['origin', 0],
+    ]);
     expect(nodes.find(({ role }) => role === 'edge')?.parent).toEqual({
       region: regions.us.id,
       nodeId: state.origin?.nodeId,
@@ -110,9 +136,13 @@ describe('the cascade', () => {
     await publish(stream, regions.ap);
     const viewer = await watch(stream, regions.eu);
     await viewer.watch(5);
-    const [a, b, c] = await Promise.all([regions.us, regions.eu, regions.ap].map((region) => tree(stream, region)));
+    const [a, b, c] = await Promise.all(
+      [regions.us, regions.eu, regions.ap].map((region) => tree(stream, region)),
+    );
     const shape = (state: typeof a) =>
-      state?.regions.map(({ region, nodes }) => [region, nodes.map(({ nodeId, role }) => `${nodeId} ${role}`).sort()]).sort();
+      state?.regions
+        .map(({ region, nodes }) => [region, nodes.map(({ nodeId, role }) => `${nodeId} ${role}`).sort()])
+        .sort();
     expect(shape(a)).toEqual(shape(b));
     expect(shape(b)).toEqual(shape(c));
     expect(a?.origin?.region).toBe(regions.ap.id);

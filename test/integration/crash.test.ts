@@ -29,7 +29,10 @@ const tree = (stream: string) => readTree(stream, region(1), world.apiSecret);
 const publish = async (stream: string, where = region(0)) => {
   const publisher = await Publisher.start({ url: whip(where, stream), token: world.publishToken });
   open.push(publisher);
-  await eventually(() => tree(stream), (state) => state?.origin?.region === where.id);
+  await eventually(
+    () => tree(stream),
+    (state) => state?.origin?.region === where.id,
+  );
   return publisher;
 };
 const watch = async (stream: string, where: { api: string }) => {
@@ -59,8 +62,15 @@ describe('a region', () => {
     const stream = newStream('full');
     await publish(stream);
     for (let count = 0; count < 6; count += 1) await (await watch(stream, region(0))).watch(1);
-    const state = await eventually(() => tree(stream), (now) => now !== undefined && viewersIn(now, 0) === 6);
-    expect(nodesOf(state ?? never(), region(0)).map(({ role, viewers }) => [role, viewers]).sort()).toEqual([
+    const state = await eventually(
+      () => tree(stream),
+      (now) => now !== undefined && viewersIn(now, 0) === 6,
+    );
+    expect(
+      nodesOf(state ?? never(), region(0))
+        .map(({ role, viewers }) => [role, viewers])
+        .sort(),
+    ).toEqual([
       ['edge', 2],
       ['edge', 2],
       ['origin', 2],
@@ -84,7 +94,10 @@ describe('when a node is killed', () => {
     await publish(stream);
     const viewers = await Promise.all([1, 2, 3, 4].map(() => watch(stream, region(1))));
     await Promise.all(viewers.map((viewer) => viewer.watch(3)));
-    const before = await eventually(() => tree(stream), (now) => now !== undefined && viewersIn(now, 1) === 4);
+    const before = await eventually(
+      () => tree(stream),
+      (now) => now !== undefined && viewersIn(now, 1) === 4,
+    );
     const [dying] = crossings(before ?? never(), region(1));
     nodeProcess(dying?.nodeId ?? '').kill('SIGKILL');
 
@@ -117,7 +130,10 @@ describe('when a node is killed', () => {
     const state = await tree(stream);
     expect(state?.origin).toMatchObject({ region: region(1).id, epoch: 2 });
     // Nobody can publish in the first region now: it has no origin node left.
-    await eventually(async () => (await fetch(`${region(0).api}/healthz`)).status, (status) => status === 503);
+    await eventually(
+      async () => (await fetch(`${region(0).api}/healthz`)).status,
+      (status) => status === 503,
+    );
   });
 });
 

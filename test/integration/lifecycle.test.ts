@@ -1,17 +1,44 @@
 // Sessions and claims end as they should: DELETE, silence, takeover, a publisher that comes back elsewhere, a crash.
 
 import { afterEach, describe, expect, test } from 'vitest';
-import { HttpError, offerToSend, post, Publisher, type PublishOptions, Viewer } from '#test/media/libwebrtc.ts';
-import { crossings, eventually, live, newStream, nodesOf, regions, token, tree, whep, whip, world } from './support.ts';
+import { z } from 'zod';
+import {
+  HttpError,
+  offerToSend,
+  Publisher,
+  type PublishOptions,
+  post,
+  Viewer,
+} from '#test/media/libwebrtc.ts';
+import {
+  crossings,
+  eventually,
+  live,
+  newStream,
+  nodesOf,
+  regions,
+  token,
+  tree,
+  whep,
+  whip,
+  world,
+} from './support.ts';
 
 const open: { stop(): Promise<void> }[] = [];
 afterEach(async () => {
   await Promise.all(open.splice(0).map((session) => session.stop().catch(() => undefined)));
 });
 const publish = async (stream: string, region = regions.us, options: Partial<PublishOptions> = {}) => {
-  const publisher = await Publisher.start({ url: whip(region, stream), token: world.publishToken, ...options });
+  const publisher = await Publisher.start({
+    url: whip(region, stream),
+    token: world.publishToken,
+    ...options,
+  });
   open.push(publisher);
-  await eventually(() => tree(stream), (state) => state?.origin?.region === region.id);
+  await eventually(
+    () => tree(stream),
+    (state) => state?.origin?.region === region.id,
+  );
   return publisher;
 };
 const watch = async (stream: string, region: { api: string }) => {
@@ -29,13 +56,23 @@ describe('a session ends', () => {
     const { location } = viewer.session;
     expect((await fetch(location, { method: 'DELETE' })).status).toBe(200);
     expect((await fetch(location, { method: 'DELETE' })).status).toBe(404);
-    await eventually(() => live(stream), (state) => nodesOf(state, regions.eu).every(({ viewers }) => viewers === 0));
+    await eventually(
+      () => live(stream),
+      (state) => nodesOf(state, regions.eu).every(({ viewers }) => viewers === 0),
+    );
 
     const authorization = `Bearer ${world.publishToken}`;
     expect((await fetch(publisher.session.location, { method: 'DELETE' })).status).toBe(401);
-    expect((await fetch(publisher.session.location, { method: 'DELETE', headers: { authorization } })).status).toBe(200);
-    expect((await fetch(publisher.session.location, { method: 'DELETE', headers: { authorization } })).status).toBe(404);
-    await eventually(() => tree(stream), (state) => state?.origin == null);
+    expect(
+      (await fetch(publisher.session.location, { method: 'DELETE', headers: { authorization } })).status,
+    ).toBe(200);
+    expect(
+      (await fetch(publisher.session.location, { method: 'DELETE', headers: { authorization } })).status,
+    ).toBe(404);
+    await eventually(
+      () => tree(stream),
+      (state) => state?.origin == null,
+    );
   });
 
   test('when its peer vanishes', async () => {
@@ -44,9 +81,15 @@ describe('a session ends', () => {
     const viewer = await watch(stream, regions.us);
     await viewer.watch(3);
     viewer.vanish();
-    await eventually(() => live(stream), (state) => nodesOf(state, regions.us).every(({ viewers }) => viewers === 0));
+    await eventually(
+      () => live(stream),
+      (state) => nodesOf(state, regions.us).every(({ viewers }) => viewers === 0),
+    );
     publisher.vanish();
-    await eventually(() => tree(stream), (state) => state === undefined);
+    await eventually(
+      () => tree(stream),
+      (state) => state === undefined,
+    );
   });
 
   test('when its media never connects, and then nothing was claimed', async () => {
@@ -57,7 +100,8 @@ describe('a session ends', () => {
       'content-type': 'application/trickle-ice-sdpfrag',
       'if-match': '"not the tag"',
     };
-    const patch = async () => (await fetch(location, { method: 'PATCH', headers, body: 'a=ice-ufrag:x\r\na=ice-pwd:y' })).status;
+    const patch = async () =>
+      (await fetch(location, { method: 'PATCH', headers, body: 'a=ice-ufrag:x\r\na=ice-pwd:y' })).status;
     expect(await patch()).toBe(412);
     expect(await tree(stream)).toBeUndefined();
     await eventually(patch, (status) => status === 404, world.timing.connect + 5_000);
@@ -74,9 +118,15 @@ describe('a publisher', () => {
     const before = await live(stream);
     const second = await Publisher.start({ url: whip(regions.us, stream), token: world.publishToken });
     open.push(second);
-    const after = await eventually(() => live(stream), (state) => (state.origin?.epoch ?? 0) > (before.origin?.epoch ?? 0));
+    const after = await eventually(
+      () => live(stream),
+      (state) => (state.origin?.epoch ?? 0) > (before.origin?.epoch ?? 0),
+    );
     expect(after.origin?.epoch).toBe(2);
-    await eventually(() => first.connection.connectionState, (state) => state !== 'connected');
+    await eventually(
+      () => first.connection.connectionState,
+      (state) => state !== 'connected',
+    );
     viewer.frames = 0;
     await viewer.watch(20);
     expect(viewer.connection.connectionState).toBe('connected');
@@ -95,10 +145,15 @@ describe('a publisher', () => {
   test('that comes back in another region finds its viewers still there', async () => {
     const stream = newStream('moves');
     const first = await publish(stream, regions.us);
-    const viewers = await Promise.all([regions.us, regions.eu, regions.ap].map((region) => watch(stream, region)));
+    const viewers = await Promise.all(
+      [regions.us, regions.eu, regions.ap].map((region) => watch(stream, region)),
+    );
     await Promise.all(viewers.map((viewer) => viewer.watch(5)));
     await first.stop();
-    await eventually(() => tree(stream), (state) => state?.origin === null);
+    await eventually(
+      () => tree(stream),
+      (state) => state?.origin === null,
+    );
     const refusedWhileGone = Viewer.start({ url: whep(regions.ap, stream) });
     await expect(refusedWhileGone).rejects.toMatchObject({ status: 409 });
 
@@ -128,17 +183,30 @@ describe('a publisher', () => {
       (state) => state !== 'connected',
       world.timing.publisherGrace + 10_000,
     );
-    await eventually(() => tree(stream), (state) => state === undefined);
+    await eventually(
+      () => tree(stream),
+      (state) => state === undefined,
+    );
   });
 });
 
 describe('tokens', () => {
+  const make = async (kind: 'publish_token' | 'subscribe_token', body: object): Promise<string> => {
+    const response = await fetch(`${regions.ap.api}/api/${kind}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${world.apiSecret}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    return z.object({ data: z.object({ token: z.string() }) }).parse(await response.json()).data.token;
+  };
+
   test('a stream whose token says so is watched with a subscribe token only', async () => {
     const stream = newStream('closed');
-    const jti = 'closed-viewing';
-    await publish(stream, regions.us, { token: await token({ jti, stream, viewing: 'token' }) });
+    const streams = [{ streamName: stream }];
+    const publishToken = await make('publish_token', { label: 'mine', streams, subscribeRequiresAuth: true });
+    await publish(stream, regions.us, { token: publishToken });
     await expect(Viewer.start({ url: whep(regions.eu, stream) })).rejects.toMatchObject({ status: 401 });
-    const subscribe = await token({ aud: 'subscribe', stream });
+    const subscribe = await make('subscribe_token', { label: 'a viewer', streams });
     const viewer = await Viewer.start({ url: whep(regions.eu, stream), token: subscribe });
     await viewer.watch(3);
     expect((await fetch(viewer.session.location, { method: 'DELETE' })).status).toBe(401);
@@ -155,7 +223,10 @@ describe('tokens', () => {
     const location = new URL(hop.headers.get('location') ?? '');
     expect(location.origin).toBe(regions.ap.api);
     const publisher = await Publisher.start({ url: location.href, token: '' });
-    await eventually(() => tree(stream), (state) => state?.origin?.region === regions.ap.id);
+    await eventually(
+      () => tree(stream),
+      (state) => state?.origin?.region === regions.ap.id,
+    );
     publisher.vanish();
   });
 });

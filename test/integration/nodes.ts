@@ -20,7 +20,8 @@ const documents = DynamoDBDocumentClient.from(
 export const streamMap = new DynamoStreamMap(documents, STREAMS_TABLE);
 export const nodeClient = new NodeClient(Buffer.from(world.clusterKey, 'base64'));
 
-export const registered = (region: { id: string }) => new DynamoNodeRegistry(documents, nodesTable(region.id)).list();
+export const registered = (region: { id: string }) =>
+  new DynamoNodeRegistry(documents, nodesTable(region.id)).list();
 
 /** What every node of a region has open. */
 export async function statuses(region: { id: string }): Promise<NodeStatus[]> {
@@ -33,7 +34,10 @@ export async function statuses(region: { id: string }): Promise<NodeStatus[]> {
 export async function claimCount(): Promise<number> {
   let [count, after]: [number, string | undefined] = [0, undefined];
   do {
-    const page: Awaited<ReturnType<typeof streamMap.liveOrigins>> = await streamMap.liveOrigins({ limit: 100, after });
+    const page: Awaited<ReturnType<typeof streamMap.liveOrigins>> = await streamMap.liveOrigins({
+      limit: 100,
+      after,
+    });
     count += page.origins.length;
     after = page.next;
   } while (after !== undefined);

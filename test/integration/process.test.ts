@@ -2,11 +2,11 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { afterEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { processTree } from '#bench/processes.ts';
 import { listen } from '#local/listen.ts';
 import { eventually } from './support.ts';
 
@@ -40,20 +40,6 @@ function start(args: string[]): ChildProcess & { lines: string[]; errors: () => 
   return Object.assign(child, { lines, errors: () => errors });
 }
 
-/** All processes below this one, by their parents in /proc. */
-async function descendants(root: number): Promise<number[]> {
-  const parents = new Map<number, number>();
-  for (const entry of await readdir('/proc')) {
-    if (!/^\d+$/.test(entry)) continue;
-    const stat = await readFile(`/proc/${entry}/stat`, 'utf8').catch(() => '');
-    const [, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    if (parent !== undefined) parents.set(Number(entry), Number(parent));
-  }
-  const below = (pid: number): number[] =>
-    [...parents].filter(([, parent]) => parent === pid).flatMap(([child]) => [child, ...below(child)]);
-  return below(root);
-}
-
 const alive = (pids: number[]) =>
   pids.filter((pid) => {
     try {
@@ -64,24 +50,33 @@ const alive = (pids: number[]) =>
   });
 
 describe('npm start', () => {
-  test.each(['SIGTERM', 'SIGKILL'] as const)('prints one line of JSON, and %s leaves nothing behind', async (signal) => {
-    const world = start(['--json', ...ANY_PORTS]);
-    await eventually(() => world.lines.length, (count) => count > 0, 40_000);
-    const { page, regions } = readyLine.parse(JSON.parse(world.lines[0] ?? ''));
-    expect((await fetch(page)).status).toBe(200);
-    expect((await fetch(`${regions[2]?.api}/healthz`)).status).toBe(200);
+  test.each(['SIGTERM', 'SIGKILL'] as const)(
+    'prints one line of JSON, and %s leaves nothing behind',
+    async (signal) => {
+      const world = start(['--json', ...ANY_PORTS]);
+      await eventually(
+        () => world.lines.length,
+        (count) => count > 0,
+        40_000,
+      );
+      const { page, regions } = readyLine.parse(JSON.parse(world.lines[0] ?? ''));
+      expect((await fetch(page)).status).toBe(200);
+      expect((await fetch(`${regions[2]?.api}/healthz`)).status).toBe(200);
 
-    const processes = await descendants(world.pid ?? 0);
-    // Three gateways, nine nodes with a worker each.
-    expect(processes).toHaveLength(21);
-    const commands = await Promise.all(processes.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8')));
-    expect(commands.some((command) => command.includes('eu-west-1-edge-2'))).toBe(true);
-    const exited = once(world, 'exit');
-    world.kill(signal);
-    await exited;
-    await eventually(() => alive(processes), (left) => left.length === 0);
-    expect(world.lines).toHaveLength(1);
-  });
+      const [, ...processes] = await processTree(world.pid ?? 0);
+      // Three gateways, nine nodes with a worker each.
+      expect(processes).toHaveLength(21);
+      expect(processes.some(({ command }) => command.includes('eu-west-1-edge-2'))).toBe(true);
+      const exited = once(world, 'exit');
+      world.kill(signal);
+      await exited;
+      await eventually(
+        () => alive(processes.map(({ pid }) => pid)),
+        (left) => left.length === 0,
+      );
+      expect(world.lines).toHaveLength(1);
+    },
+  );
 
   test('says which port is taken, by which option to choose another, and exits with 1', async () => {
     const occupied = createServer();

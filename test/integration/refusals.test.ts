@@ -15,21 +15,84 @@ const send = (url: string, init: RequestInit) => fetch(url, { method: 'POST', ..
 
 /** name, request, status. */
 const REFUSED: [string, () => Promise<Response>, number][] = [
-  ['another content type', () => send(whip(regions.us, 'x'), { headers: { ...bearer, 'content-type': 'text/plain' }, body: offer }), 415],
+  [
+    'another content type',
+    () => send(whip(regions.us, 'x'), { headers: { ...bearer, 'content-type': 'text/plain' }, body: offer }),
+    415,
+  ],
   ['no content type', () => send(whip(regions.us, 'x'), { headers: bearer, body: new Blob([offer]) }), 415],
-  ['a body that is not SDP', () => send(whip(regions.us, 'x'), { headers: { ...bearer, ...sdp }, body: 'hello' }), 400],
+  [
+    'a body that is not SDP',
+    () => send(whip(regions.us, 'x'), { headers: { ...bearer, ...sdp }, body: 'hello' }),
+    400,
+  ],
   ['an empty body', () => send(whip(regions.us, 'x'), { headers: { ...bearer, ...sdp } }), 400],
-  ['SDP without media', () => send(whip(regions.us, 'x'), { headers: { ...bearer, ...sdp }, body: 'v=0\r\ns=-\r\n' }), 400],
-  ['an offer cut in half', () => send(whip(regions.us, 'x'), { headers: { ...bearer, ...sdp }, body: offer.slice(0, offer.length / 2) }), 400],
-  ['a publisher that only receives', () => send(whip(regions.us, 'x'), { headers: { ...bearer, ...sdp }, body: offer.replaceAll('a=sendonly', 'a=recvonly') }), 422],
-  ['two video sections', () => send(whip(regions.us, 'x'), { headers: { ...bearer, ...sdp }, body: offer.replace('m=audio', 'm=video') }), 422],
-  ['codecs that nobody has', () => send(whip(regions.us, 'x'), { headers: { ...bearer, ...sdp }, body: offer.replace(/(VP8|VP9|AV1|H264)\/90000/g, 'H261/90000') }), 422],
+  [
+    'SDP without media',
+    () => send(whip(regions.us, 'x'), { headers: { ...bearer, ...sdp }, body: 'v=0\r\ns=-\r\n' }),
+    400,
+  ],
+  [
+    'an offer cut in half',
+    () =>
+      send(whip(regions.us, 'x'), { headers: { ...bearer, ...sdp }, body: offer.slice(0, offer.length / 2) }),
+    400,
+  ],
+  [
+    'a publisher that only receives',
+    () =>
+      send(whip(regions.us, 'x'), {
+        headers: { ...bearer, ...sdp },
+        body: offer.replaceAll('a=sendonly', 'a=recvonly'),
+      }),
+    422,
+  ],
+  [
+    'two video sections',
+    () =>
+      send(whip(regions.us, 'x'), {
+        headers: { ...bearer, ...sdp },
+        body: offer.replace('m=audio', 'm=video'),
+      }),
+    422,
+  ],
+  [
+    'codecs that nobody has',
+    () =>
+      send(whip(regions.us, 'x'), {
+        headers: { ...bearer, ...sdp },
+        body: offer.replace(/(VP8|VP9|AV1|H264)\/90000/g, 'H261/90000'),
+      }),
+    422,
+  ],
   ['no token', () => send(whip(regions.us, 'x'), { headers: sdp, body: offer }), 401],
-  ['a token that is none', () => send(whip(regions.us, 'x'), { headers: { ...sdp, authorization: 'Bearer abc.def.ghi' }, body: offer }), 401],
-  ['an unknown stream on play', () => send(whep(regions.us, newStream('none')), { headers: sdp, body: offer }), 409],
-  ['a stream name with a slash in it', () => send(whip(regions.us, 'a%2Fb'), { headers: { ...bearer, ...sdp }, body: offer }), 400],
-  ['a stream name that is too long', () => send(whip(regions.us, 'x'.repeat(129)), { headers: { ...bearer, ...sdp }, body: offer }), 400],
-  ['a body that is too long', () => send(whip(regions.us, 'x'), { headers: { ...bearer, ...sdp }, body: offer + 'a=x\r\n'.repeat(20_000) }), 413],
+  [
+    'a token that is none',
+    () =>
+      send(whip(regions.us, 'x'), { headers: { ...sdp, authorization: 'Bearer abc.def.ghi' }, body: offer }),
+    401,
+  ],
+  [
+    'an unknown stream on play',
+    () => send(whep(regions.us, newStream('none')), { headers: sdp, body: offer }),
+    409,
+  ],
+  [
+    'a stream name with a slash in it',
+    () => send(whip(regions.us, 'a%2Fb'), { headers: { ...bearer, ...sdp }, body: offer }),
+    400,
+  ],
+  [
+    'a stream name that is too long',
+    () => send(whip(regions.us, 'x'.repeat(129)), { headers: { ...bearer, ...sdp }, body: offer }),
+    400,
+  ],
+  [
+    'a body that is too long',
+    () =>
+      send(whip(regions.us, 'x'), { headers: { ...bearer, ...sdp }, body: offer + 'a=x\r\n'.repeat(20_000) }),
+    413,
+  ],
   ['an unknown session', () => fetch(`${whep(regions.us, 'x')}/${randomUUID()}`, { method: 'DELETE' }), 404],
   ['a PATCH on an endpoint', () => fetch(whip(regions.us, 'x'), { method: 'PATCH', body: '' }), 405],
   ['a PUT on a session', () => fetch(`${whep(regions.us, 'x')}/y`, { method: 'PUT', body: '' }), 405],
@@ -59,7 +122,10 @@ describe('refused', () => {
   test('a thousand of them leave transports, routers, streams and claims as they were, and viewers undisturbed', async () => {
     const stream = newStream('undisturbed');
     const publisher = await Publisher.start({ url: whip(regions.us, stream), token: world.publishToken });
-    await eventually(() => tree(stream), (state) => state?.origin != null);
+    await eventually(
+      () => tree(stream),
+      (state) => state?.origin != null,
+    );
     const viewer = await Viewer.start({ url: whep(regions.us, stream) });
     await viewer.watch(5);
     const onlyAudio = offer.replaceAll('a=sendonly', 'a=recvonly').replace(/opus\/48000\/2/g, 'speex/8000');
@@ -71,13 +137,16 @@ describe('refused', () => {
     ];
     // One round first: what is opened once and kept (connections) is not a leak.
     await Promise.all(onNode.map((request) => request()));
-    const open = async () => (await statuses(regions.us)).map(({ nodeId, open: held }) => ({ nodeId, ...held }));
+    const open = async () =>
+      (await statuses(regions.us)).map(({ nodeId, open: held }) => ({ nodeId, ...held }));
     const before = await eventually(open, (state) => state.every(({ streams }) => streams <= 1));
     const memoryBefore = (await statuses(regions.us)).map(({ load }) => load.memory);
     const claims = await claimCount();
     for (let sent = 0; sent < 1_000; sent += onNode.length) {
       const answers = await Promise.all(onNode.map((request) => request()));
-      expect(answers.map(({ status }) => status).filter((status) => status < 400 || status >= 500)).toEqual([]);
+      expect(answers.map(({ status }) => status).filter((status) => status < 400 || status >= 500)).toEqual(
+        [],
+      );
     }
     await eventually(open, (after) => JSON.stringify(after) === JSON.stringify(before));
     expect(await claimCount()).toBe(claims);
@@ -102,7 +171,9 @@ describe('allowed without a token', () => {
 
   test('GET and HEAD are 2xx without content', async () => {
     expect((await fetch(whip(regions.us, 'x'))).status).toBe(204);
-    expect((await fetch(whep(regions.us, 'x'), { method: 'HEAD' })).headers.get('content-type')).toBe('application/sdp');
+    expect((await fetch(whep(regions.us, 'x'), { method: 'HEAD' })).headers.get('content-type')).toBe(
+      'application/sdp',
+    );
   });
 });
 

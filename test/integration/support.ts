@@ -30,7 +30,9 @@ const treeSchema = z.object({
   status: z.literal('success'),
   data: z.object({
     streamName: z.string(),
-    origin: z.object({ region: z.string(), nodeId: z.string(), epoch: z.number(), startedAt: z.iso.datetime() }).nullable(),
+    origin: z
+      .object({ region: z.string(), nodeId: z.string(), epoch: z.number(), startedAt: z.iso.datetime() })
+      .nullable(),
     regions: z.array(
       z.object({
         region: z.string(),
@@ -43,7 +45,11 @@ const treeSchema = z.object({
             viewers: z.number(),
             leg: z.object({ bytesReceived: z.number(), bitrate: z.number() }).nullable(),
             tracks: z.array(
-              z.object({ kind: z.string(), codec: z.string(), layers: z.array(z.object({ packets: z.number() })) }),
+              z.object({
+                kind: z.string(),
+                codec: z.string(),
+                layers: z.array(z.object({ packets: z.number() })),
+              }),
             ),
           }),
         ),
@@ -54,14 +60,19 @@ const treeSchema = z.object({
 export type Tree = z.infer<typeof treeSchema>['data'];
 
 /** The stream's cascade tree as a region tells it, or undefined when it is not live. */
-export async function readTree(stream: string, region: { api: string }, apiSecret: string): Promise<Tree | undefined> {
+export async function readTree(
+  stream: string,
+  region: { api: string },
+  apiSecret: string,
+): Promise<Tree | undefined> {
   const url = `${region.api}/api/streams/${stream}`;
   const response = await fetch(url, { headers: { authorization: `Bearer ${apiSecret}` } });
   if (response.status === 404) return undefined;
   return treeSchema.parse(await response.json()).data;
 }
 
-export const tree = (stream: string, region: { api: string } = regions.us) => readTree(stream, region, world.apiSecret);
+export const tree = (stream: string, region: { api: string } = regions.us) =>
+  readTree(stream, region, world.apiSecret);
 
 /** As {@link tree}, of a stream that must be live. */
 export async function live(stream: string, region: { api: string } = regions.us): Promise<Tree> {
@@ -92,7 +103,8 @@ export async function eventually<T>(
   for (;;) {
     const state = await look();
     if (wanted(state)) return state;
-    if (performance.now() > deadline) throw new Error(`not within ${within} ms; last: ${JSON.stringify(state)}`);
+    if (performance.now() > deadline)
+      throw new Error(`not within ${within} ms; last: ${JSON.stringify(state)}`);
     await sleep(100);
   }
 }

@@ -21,7 +21,12 @@ export interface WorldFacts {
 }
 
 /** Milliseconds; the variables' names are routing/timing.ts's. */
-export const TIMING = { unusedStreamTimeout: 2_000, publisherGrace: 5_000, connect: 3_000, iceConsent: 3_000 };
+export const TIMING = {
+  unusedStreamTimeout: 2_000,
+  publisherGrace: 5_000,
+  connect: 3_000,
+  iceConsent: 3_000,
+};
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const world = await startWorld({

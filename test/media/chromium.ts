@@ -59,7 +59,10 @@ export interface BrowserPublishOptions {
 /** Publishes the fake camera; resolves when the connection stands, with the codec that is sent. */
 export function publishFrom(page: Page, options: BrowserPublishOptions): Promise<string> {
   return page.evaluate(async ({ url, token, codec, rids, relabel }) => {
-    const media = await navigator.mediaDevices.getUserMedia({ video: rids ? { width: 1280, height: 720 } : { width: 640, height: 360 }, audio: true });
+    const media = await navigator.mediaDevices.getUserMedia({
+      video: rids ? { width: 1280, height: 720 } : { width: 640, height: 360 },
+      audio: true,
+    });
     const connection = new RTCPeerConnection();
     const [video] = media.getVideoTracks();
     const [audio] = media.getAudioTracks();
@@ -80,7 +83,8 @@ export function publishFrom(page: Page, options: BrowserPublishOptions): Promise
       const [mimeType = '', parameter = ''] = codec.split(';');
       const wanted = RTCRtpSender.getCapabilities('video')?.codecs.filter(
         (known) =>
-          known.mimeType.toLowerCase() === mimeType.toLowerCase() && (known.sdpFmtpLine ?? '').includes(parameter),
+          known.mimeType.toLowerCase() === mimeType.toLowerCase() &&
+          (known.sdpFmtpLine ?? '').includes(parameter),
       );
       if (!wanted?.length) throw new Error(`this browser cannot send ${codec}`);
       transceiver.setCodecPreferences(wanted);
@@ -88,7 +92,11 @@ export function publishFrom(page: Page, options: BrowserPublishOptions): Promise
     await connection.setLocalDescription();
     await new Promise<void>((resolve) => {
       if (connection.iceGatheringState === 'complete') resolve();
-      else connection.addEventListener('icegatheringstatechange', () => connection.iceGatheringState === 'complete' && resolve());
+      else
+        connection.addEventListener(
+          'icegatheringstatechange',
+          () => connection.iceGatheringState === 'complete' && resolve(),
+        );
     });
     const response = await fetch(url, {
       method: 'POST',
@@ -128,55 +136,57 @@ export interface BrowserWatchOptions {
 
 /** Watches until so many frames are decoded. */
 export function watchFrom(page: Page, options: BrowserWatchOptions): Promise<Watched> {
-  return page.evaluate(
-    async ({ url, frames, relabel }) => {
-      const connection = new RTCPeerConnection();
-      const media = new MediaStream();
-      connection.addTransceiver('video', { direction: 'recvonly' });
-      connection.addTransceiver('audio', { direction: 'recvonly' });
-      connection.addEventListener('track', ({ track }) => media.addTrack(track));
-      const element = document.createElement('video');
-      Object.assign(element, { autoplay: true, muted: true, playsInline: true, srcObject: media });
-      document.body.append(element);
-      await connection.setLocalDescription();
-      await new Promise<void>((resolve) => {
-        if (connection.iceGatheringState === 'complete') resolve();
-        else connection.addEventListener('icegatheringstatechange', () => connection.iceGatheringState === 'complete' && resolve());
-      });
-      const started = performance.now();
-      const shown = new Promise<number>((resolve) => {
-        element.requestVideoFrameCallback((now) => resolve(now - started));
-      });
-      const response = await fetch(url, {
-        method: 'POST',
-        headers: { 'content-type': 'application/sdp' },
-        body: (connection.localDescription?.sdp ?? '').replaceAll(relabel?.from ?? '', relabel?.to ?? ''),
-      });
-      const answer = (await response.text()).replaceAll(relabel?.to ?? '', relabel?.from ?? '');
-      if (response.status !== 201) throw new Error(`${response.status}: ${answer}`);
-      await connection.setRemoteDescription({ type: 'answer', sdp: answer });
-      for (;;) {
-        const stats = [...(await connection.getStats()).values()];
-        const video = stats.find(({ type, kind }) => type === 'inbound-rtp' && kind === 'video');
-        const audio = stats.find(({ type, kind }) => type === 'inbound-rtp' && kind === 'audio');
-        if ((video?.framesDecoded ?? 0) >= frames && (audio?.totalSamplesReceived ?? 0) > 0) {
-          const firstFrameAfter = await shown;
-          const codec = stats.find(({ id }) => id === video.codecId)?.mimeType ?? '';
-          await fetch(response.headers.get('location') ?? '', { method: 'DELETE' });
-          connection.close();
-          element.remove();
-          return {
-            codec,
-            framesDecoded: video.framesDecoded,
-            keyFramesDecoded: video.keyFramesDecoded,
-            audioSamples: audio.totalSamplesReceived,
-            firstFrameAfter,
-          };
-        }
-        if (performance.now() - started > 15_000) throw new Error(`after 15 s: ${JSON.stringify(video ?? connection.connectionState)}`);
-        await new Promise((resolve) => setTimeout(resolve, 50));
+  return page.evaluate(async ({ url, frames, relabel }) => {
+    const connection = new RTCPeerConnection();
+    const media = new MediaStream();
+    connection.addTransceiver('video', { direction: 'recvonly' });
+    connection.addTransceiver('audio', { direction: 'recvonly' });
+    connection.addEventListener('track', ({ track }) => media.addTrack(track));
+    const element = document.createElement('video');
+    Object.assign(element, { autoplay: true, muted: true, playsInline: true, srcObject: media });
+    document.body.append(element);
+    await connection.setLocalDescription();
+    await new Promise<void>((resolve) => {
+      if (connection.iceGatheringState === 'complete') resolve();
+      else
+        connection.addEventListener(
+          'icegatheringstatechange',
+          () => connection.iceGatheringState === 'complete' && resolve(),
+        );
+    });
+    const started = performance.now();
+    const shown = new Promise<number>((resolve) => {
+      element.requestVideoFrameCallback((now) => resolve(now - started));
+    });
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/sdp' },
+      body: (connection.localDescription?.sdp ?? '').replaceAll(relabel?.from ?? '', relabel?.to ?? ''),
+    });
+    const answer = (await response.text()).replaceAll(relabel?.to ?? '', relabel?.from ?? '');
+    if (response.status !== 201) throw new Error(`${response.status}: ${answer}`);
+    await connection.setRemoteDescription({ type: 'answer', sdp: answer });
+    for (;;) {
+      const stats = [...(await connection.getStats()).values()];
+      const video = stats.find(({ type, kind }) => type === 'inbound-rtp' && kind === 'video');
+      const audio = stats.find(({ type, kind }) => type === 'inbound-rtp' && kind === 'audio');
+      if ((video?.framesDecoded ?? 0) >= frames && (audio?.totalSamplesReceived ?? 0) > 0) {
+        const firstFrameAfter = await shown;
+        const codec = stats.find(({ id }) => id === video.codecId)?.mimeType ?? '';
+        await fetch(response.headers.get('location') ?? '', { method: 'DELETE' });
+        connection.close();
+        element.remove();
+        return {
+          codec,
+          framesDecoded: video.framesDecoded,
+          keyFramesDecoded: video.keyFramesDecoded,
+          audioSamples: audio.totalSamplesReceived,
+          firstFrameAfter,
+        };
       }
-    },
-    options,
-  );
+      if (performance.now() - started > 15_000)
+        throw new Error(`after 15 s: ${JSON.stringify(video ?? connection.connectionState)}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }, options);
 }

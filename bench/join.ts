@@ -1,0 +1,105 @@
+// How long a viewer waits: POST to 201, and POST to the first decoded frame, near and far, first and next.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startWorld, type World } from '#local/world.ts';
+import { Publisher, Viewer } from '#test/media/libwebrtc.ts';
+import type { BenchResult } from './main.ts';
+import { summary } from './statistics.ts';
+
+const WARM_UP = 10;
+const ANSWERS = 200;
+const FIRST_FRAMES = 30;
+
+/** Short, so that "first viewer of a region" can be measured again and again. */
+const UNUSED_STREAM_TIMEOUT = 200;
+
+export async function run(): Promise<BenchResult> {
+  const world = await startWorld({
+    regions: ['us-east-1', 'eu-west-1', 'ap-southeast-1'],
+    ports: { page: 0, api: 0, global: 0, dns: 0 },
+    env: { MERIDIAN_UNUSED_STREAM_TIMEOUT_MS: String(UNUSED_STREAM_TIMEOUT) },
+  });
+  try {
+    return await measure(world);
+  } finally {
+    await world.close();
+  }
+}
+
+async function measure(world: World): Promise<BenchResult> {
+  const [near, far] = world.regions;
+  if (!near || !far) throw new Error('the world has too few regions');
+  const stream = 'bench';
+  const publisher = await Publisher.start({ url: `${near.api}/whip/${stream}`, token: world.publishToken });
+  const url = { near: `${near.api}/whep/${stream}`, far: `${far.api}/whep/${stream}` };
+  await live(url.near);
+
+  const keeper = await Viewer.start({ url: url.near });
+  await keeper.watch(5);
+  const answers: number[] = [];
+  for (let count = -WARM_UP; count < ANSWERS; count += 1) {
+    const viewer = await Viewer.start({ url: url.near });
+    if (count >= 0) answers.push(viewer.session.answeredAfter);
+    await viewer.stop();
+  }
+
+  const nearFrames = await frames(FIRST_FRAMES, () => Viewer.start({ url: url.near }));
+  const farFirst = await frames(FIRST_FRAMES, async () => {
+    await unused(world, stream, far.id);
+    return Viewer.start({ url: url.far });
+  });
+  const farKeeper = await Viewer.start({ url: url.far });
+  await farKeeper.watch(5);
+  const farNext = await frames(FIRST_FRAMES, () => Viewer.start({ url: url.far }));
+  await Promise.all([keeper.stop(), farKeeper.stop(), publisher.stop()]);
+
+  return {
+    rows: [
+      summary('POST → 201, warm, publisher’s region', answers),
+      summary('POST → 201, first viewer of another region', farFirst.answers),
+      summary('POST → first decoded frame, publisher’s region', nearFrames.firstFrames),
+      summary('POST → first decoded frame, first viewer of another region', farFirst.firstFrames),
+      summary('POST → first decoded frame, next viewer there', farNext.firstFrames),
+    ],
+    notes: [
+      'One viewer joins at a time; all regions, nodes, publisher and viewers share this machine, without network delay.',
+      'The publisher is libwebrtc (VP8, 320 × 180, 30 fps) and makes a key frame when asked, at most every 300 ms.',
+    ],
+  };
+}
+
+async function frames(count: number, start: () => Promise<Viewer>) {
+  const [answers, firstFrames]: [number[], number[]] = [[], []];
+  for (let done = 0; done < count; done += 1) {
+    const viewer = await start();
+    await viewer.watch(1);
+    answers.push(viewer.session.answeredAfter);
+    firstFrames.push(viewer.firstFrameAfter ?? Number.NaN);
+    await viewer.stop();
+    // Past the publisher's pause between key frames, so that a join does not pay for the one before it.
+    await sleep(400);
+  }
+  return { answers, firstFrames };
+}
+
+/** Until the stream can be played. */
+async function live(url: string): Promise<void> {
+  for (;;) {
+    const probe = await Viewer.start({ url }).catch(() => undefined);
+    if (probe) return probe.stop();
+    await sleep(100);
+  }
+}
+
+/** Until the region has let the stream go. */
+async function unused(world: World, stream: string, region: string): Promise<void> {
+  const headers = { authorization: `Bearer ${world.apiSecret}` };
+  for (;;) {
+    const response = await fetch(`${world.regions[0]?.api}/api/streams/${stream}`, { headers });
+    const text = await response.text();
+    if (!text.includes(`"nodeId":"${region}-edge`)) break;
+    await sleep(50);
+  }
+  // What warm functions and nodes remember of the claim (MERIDIAN_ROUTE_CACHE_MS).
+  await sleep(600);
+}

@@ -1,0 +1,16 @@
+// Percentiles of a handful of measurements.
+
+/** The nearest-rank percentile. @param percent 0 to 100. */
+export function percentile(values: readonly number[], percent: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? Number.NaN;
+}
+
+/** One row of a table: count, median, 99th percentile and maximum, in ms. */
+export const summary = (what: string, milliseconds: readonly number[]): Record<string, string | number> => ({
+  what,
+  n: milliseconds.length,
+  'p50 ms': Number(percentile(milliseconds, 50).toFixed(1)),
+  'p99 ms': Number(percentile(milliseconds, 99).toFixed(1)),
+  'max ms': Number(Math.max(...milliseconds).toFixed(1)),
+});
