@@ -226,7 +226,7 @@ function startNode({ region, group, number, env }: LocalNode): Child {
       MERIDIAN_PUBLIC_ADDRESS: '127.0.0.1',
       MERIDIAN_MEDIA_ADDRESS: '127.0.0.1',
       MERIDIAN_MEDIA_PORT: '0',
-      MERIDIAN_LOG_LEVEL: 'warn',
+      MERIDIAN_LOG_LEVEL: process.env.MERIDIAN_LOG_LEVEL ?? 'warn',
       ...env,
     },
   });

@@ -23,7 +23,6 @@ export class Registration {
   #timer: NodeJS.Timeout | undefined;
   #beating: Promise<void> = Promise.resolve();
   #failing = false;
-  #freshAt = 0;
   #lastBeatMs = 0;
 
   private constructor(options: RegistrationOptions) {
@@ -36,17 +35,6 @@ export class Registration {
     await registration.#beat();
     registration.#schedule();
     return registration;
-  }
-
-  /** Milliseconds since the registry last took a beat. */
-  get age(): number {
-    return performance.now() - this.#freshAt;
-  }
-
-  /** Beats at once: after a change of state that functions should know. */
-  async announce(): Promise<void> {
-    await this.#beating;
-    await this.#beat();
   }
 
   async close(): Promise<void> {
@@ -86,7 +74,6 @@ export class Registration {
     const started = performance.now();
     const beat = { ...record(), heartbeatAt: Date.now(), registryMs: Math.round(this.#lastBeatMs) };
     await registry.beat(beat, AbortSignal.any([deadline, this.#stopped.signal]));
-    this.#freshAt = performance.now();
-    this.#lastBeatMs = this.#freshAt - started;
+    this.#lastBeatMs = performance.now() - started;
   }
 }

@@ -31,8 +31,6 @@ const timingSchema = z.object({
   routeCache: milliseconds(500, 0, 60_000),
   /** How often an origin re-reads its stream's claims to learn that it was superseded unnoticed. */
   claimCheck: milliseconds(1_000, 100, 60_000),
-  /** How long a node may take to empty itself. */
-  drainDeadline: milliseconds(1_800_000, 0, 172_800_000),
 });
 
 export type Timing = z.infer<typeof timingSchema>;
