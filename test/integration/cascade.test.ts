@@ -1,7 +1,7 @@
 // The four flows on real media: publish in one region, watch in all, and count the legs.
 
-import { afterEach, describe, expect, test } from 'vitest';
-import { Publisher, Viewer } from '#test/media/libwebrtc.ts';
+import { describe, expect, test } from 'vitest';
+import { useSessions } from './sessions.ts';
 import {
   crossings,
   eventually,
@@ -15,29 +15,12 @@ import {
   world,
 } from './support.ts';
 
-const open: { stop(): Promise<void> }[] = [];
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((session) => session.stop().catch(() => undefined)));
-});
-const publish = async (stream: string, region = regions.us) => {
-  const publisher = await Publisher.start({ url: whip(region, stream), token: world.publishToken });
-  open.push(publisher);
-  await eventually(
-    () => tree(stream),
-    (state) => state?.origin != null,
-  );
-  return publisher;
-};
-const watch = async (stream: string, region: { api: string }) => {
-  const viewer = await Viewer.start({ url: whep(region, stream) });
-  open.push(viewer);
-  return viewer;
-};
+const { publish, watch } = useSessions({ publishToken: () => world.publishToken, tree });
 
 describe('the cascade', () => {
   test('pictures and sound arrive in every region, in order', async () => {
     const stream = newStream('everywhere');
-    await publish(stream);
+    await publish(stream, regions.us);
     const viewers = await Promise.all(
       [regions.us, regions.eu, regions.ap].map((region) => watch(stream, region)),
     );
@@ -54,7 +37,7 @@ describe('the cascade', () => {
 
   test('viewers on both edges of another region cost one crossing leg', async () => {
     const stream = newStream('one-crossing');
-    await publish(stream);
+    await publish(stream, regions.us);
     // At once, so that both edges ask for the stream before either has it; then more, until each has two or more.
     const viewers = await Promise.all(Array.from({ length: 4 }, () => watch(stream, regions.eu)));
     const counts = async () => nodesOf(await live(stream), regions.eu).map((node) => node.viewers);
@@ -90,7 +73,7 @@ describe('the cascade', () => {
 
   test('a region without viewers loses its leg and its claim after the timeout, others keep theirs', async () => {
     const stream = newStream('unused');
-    await publish(stream);
+    await publish(stream, regions.us);
     const [stays, ...leave] = await Promise.all(
       [regions.ap, regions.eu, regions.eu].map((region) => watch(stream, region)),
     );
@@ -115,7 +98,7 @@ describe('the cascade', () => {
 
   test('in the publisher’s region viewers are on edges, which pull from the origin', async () => {
     const stream = newStream('near');
-    await publish(stream);
+    await publish(stream, regions.us);
     const viewer = await watch(stream, regions.us);
     await viewer.watch(5);
     const state = await live(stream, regions.ap);

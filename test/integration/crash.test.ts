@@ -1,8 +1,8 @@
 // A world of its own with little room: nodes that are full, and nodes that die.
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startWorld, type World } from '#local/world.ts';
-import { Publisher, Viewer } from '#test/media/libwebrtc.ts';
+import { useSessions } from './sessions.ts';
 import { crossings, eventually, newStream, nodesOf, readTree, type Tree, whep, whip } from './support.ts';
 
 let world: World;
@@ -15,31 +15,13 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-const open: { stop(): Promise<void> }[] = [];
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((session) => session.stop().catch(() => undefined)));
-});
-
 const region = (index: number) => {
   const found = world.regions[index];
   if (!found) throw new Error(`no region ${index}`);
   return found;
 };
 const tree = (stream: string) => readTree(stream, region(1), world.apiSecret);
-const publish = async (stream: string, where = region(0)) => {
-  const publisher = await Publisher.start({ url: whip(where, stream), token: world.publishToken });
-  open.push(publisher);
-  await eventually(
-    () => tree(stream),
-    (state) => state?.origin?.region === where.id,
-  );
-  return publisher;
-};
-const watch = async (stream: string, where: { api: string }) => {
-  const viewer = await Viewer.start({ url: whep(where, stream) });
-  open.push(viewer);
-  return viewer;
-};
+const { publish, watch } = useSessions({ publishToken: () => world.publishToken, tree });
 /** Until the registry's picture of the loads is that of the sessions: none. */
 const allFree = () =>
   eventually(
@@ -60,7 +42,7 @@ describe('a region', () => {
   test('serves viewers on its origin only when its edges are full, and then says 503', async () => {
     await allFree();
     const stream = newStream('full');
-    await publish(stream);
+    await publish(stream, region(0));
     for (let count = 0; count < 6; count += 1) await (await watch(stream, region(0))).watch(1);
     const state = await eventually(
       () => tree(stream),
@@ -83,7 +65,7 @@ describe('a region', () => {
     expect(response.status).toBe(503);
     expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
     // The region's one origin node has its one publisher.
-    await expect(publish(newStream('second'))).rejects.toMatchObject({ status: 503 });
+    await expect(publish(newStream('second'), region(0))).rejects.toMatchObject({ status: 503 });
   });
 });
 
@@ -91,7 +73,7 @@ describe('when a node is killed', () => {
   test('that is a secondary origin, another edge claims the role and its viewers stay', async () => {
     await allFree();
     const stream = newStream('secondary');
-    await publish(stream);
+    await publish(stream, region(0));
     const viewers = await Promise.all([1, 2, 3, 4].map(() => watch(stream, region(1))));
     await Promise.all(viewers.map((viewer) => viewer.watch(3)));
     const before = await eventually(
@@ -121,7 +103,7 @@ describe('when a node is killed', () => {
   test('that is the origin, its publisher comes back elsewhere and viewers go on', async () => {
     await allFree();
     const stream = newStream('origin');
-    await publish(stream);
+    await publish(stream, region(0));
     const viewer = await watch(stream, region(1));
     await viewer.watch(3);
     nodeProcess(`${region(0).id}-origin-1`).kill('SIGKILL');

@@ -1,6 +1,6 @@
 // Sessions and claims end as they should: DELETE, silence, takeover, a publisher that comes back elsewhere, a crash.
 
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import {
   HttpError,
@@ -10,6 +10,7 @@ import {
   post,
   Viewer,
 } from '#test/media/libwebrtc.ts';
+import { useSessions } from './sessions.ts';
 import {
   crossings,
   eventually,
@@ -24,33 +25,12 @@ import {
   world,
 } from './support.ts';
 
-const open: { stop(): Promise<void> }[] = [];
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((session) => session.stop().catch(() => undefined)));
-});
-const publish = async (stream: string, region = regions.us, options: Partial<PublishOptions> = {}) => {
-  const publisher = await Publisher.start({
-    url: whip(region, stream),
-    token: world.publishToken,
-    ...options,
-  });
-  open.push(publisher);
-  await eventually(
-    () => tree(stream),
-    (state) => state?.origin?.region === region.id,
-  );
-  return publisher;
-};
-const watch = async (stream: string, region: { api: string }) => {
-  const viewer = await Viewer.start({ url: whep(region, stream) });
-  open.push(viewer);
-  return viewer;
-};
+const { publish, watch } = useSessions({ publishToken: () => world.publishToken, tree });
 
 describe('a session ends', () => {
   test('by DELETE, once: the second is 404', async () => {
     const stream = newStream('delete');
-    const publisher = await publish(stream);
+    const publisher = await publish(stream, regions.us);
     const viewer = await watch(stream, regions.eu);
     await viewer.watch(3);
     const { location } = viewer.session;
@@ -77,7 +57,7 @@ describe('a session ends', () => {
 
   test('when its peer vanishes', async () => {
     const stream = newStream('vanish');
-    const publisher = await publish(stream);
+    const publisher = await publish(stream, regions.us);
     const viewer = await watch(stream, regions.us);
     await viewer.watch(3);
     viewer.vanish();
@@ -116,8 +96,7 @@ describe('a publisher', () => {
     const viewer = await watch(stream, regions.eu);
     await viewer.watch(5);
     const before = await live(stream);
-    const second = await Publisher.start({ url: whip(regions.us, stream), token: world.publishToken });
-    open.push(second);
+    await publish(stream, regions.us);
     const after = await eventually(
       () => live(stream),
       (state) => (state.origin?.epoch ?? 0) > (before.origin?.epoch ?? 0),
@@ -135,7 +114,7 @@ describe('a publisher', () => {
 
   test('with another token is refused with 409 while the stream is live', async () => {
     const stream = newStream('conflict');
-    await publish(stream);
+    await publish(stream, regions.us);
     const other = await token({ stream });
     const refused = Publisher.start({ url: whip(regions.eu, stream), token: other });
     await expect(refused).rejects.toThrow(HttpError);
@@ -174,7 +153,7 @@ describe('a publisher', () => {
 
   test('that does not come back within the grace ends the stream, its legs and its viewers', async () => {
     const stream = newStream('grace');
-    const publisher = await publish(stream);
+    const publisher = await publish(stream, regions.us);
     const viewer = await watch(stream, regions.eu);
     await viewer.watch(3);
     await publisher.stop();
