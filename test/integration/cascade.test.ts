@@ -2,18 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { useSessions } from './sessions.ts';
-import {
-  crossings,
-  eventually,
-  live,
-  newStream,
-  nodesOf,
-  regions,
-  tree,
-  whep,
-  whip,
-  world,
-} from './support.ts';
+import { crossings, eventually, live, newStream, nodesOf, regions, tree, world } from './support.ts';
 
 const { publish, watch } = useSessions({ publishToken: () => world.publishToken, tree });
 

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startWorld, type World } from '#local/world.ts';
 import { useSessions } from './sessions.ts';
-import { crossings, eventually, newStream, nodesOf, readTree, type Tree, whep, whip } from './support.ts';
+import { crossings, eventually, newStream, nodesOf, readTree, type Tree, whep } from './support.ts';
 
 let world: World;
 beforeAll(async () => {

@@ -2,14 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import {
-  HttpError,
-  offerToSend,
-  Publisher,
-  type PublishOptions,
-  post,
-  Viewer,
-} from '#test/media/libwebrtc.ts';
+import { HttpError, offerToSend, Publisher, post, Viewer } from '#test/media/libwebrtc.ts';
 import { useSessions } from './sessions.ts';
 import {
   crossings,
