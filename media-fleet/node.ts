@@ -11,6 +11,7 @@ import { NodeClient } from '#routing/node-client.ts';
 import type { NodeLoad, NodeRecord, NodeState } from '#routing/node-record.ts';
 import { RegionClient } from '#routing/region-client.ts';
 import { RouteCache } from '#routing/route-cache.ts';
+import { Background } from './background.ts';
 import { makeCertificate } from './certificate.ts';
 import type { NodeConfig } from './config.ts';
 import { controlRoutes } from './control-routes.ts';
@@ -76,9 +77,12 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
     });
     closers.push(() => workers.close());
 
+    const background = new Background(log);
+    closers.push(() => background.settled(timing.call));
     const peers = new Peers(routes, nodes, timing);
     const maxChildren = config.MERIDIAN_MAX_CHILDREN;
     const streams = new Streams({
+      background,
       self,
       streamMap,
       peers,

@@ -1,7 +1,6 @@
 // A publisher's hold on its stream: the origin claim, taken when media connects, watched while it lasts, released.
 
 import { EventEmitter } from 'node:events';
-import pRetry from 'p-retry';
 import type { Logger } from 'pino';
 import {
   activeOrigin,
@@ -15,6 +14,7 @@ import {
 import type { RegionClient } from '#routing/region-client.ts';
 import type { StreamMap } from '#routing/stream-map.ts';
 import type { Timing } from '#routing/timing.ts';
+import type { Background } from './background.ts';
 
 export interface OriginRoleOptions {
   stream: string;
@@ -24,6 +24,7 @@ export interface OriginRoleOptions {
   viewing: Viewing;
   streamMap: StreamMap;
   regions: RegionClient;
+  background: Background;
   timing: Timing;
   log: Logger;
 }
@@ -139,9 +140,7 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
     const claim = this.#claim;
     if (claim === undefined) return;
     this.#claim = undefined;
-    const { streamMap, log } = this.#options;
-    pRetry(() => streamMap.releaseOrigin(claim), { retries: 8 }).catch((error: unknown) => {
-      log.warn({ err: error, stream: claim.stream }, 'an origin claim could not be released');
-    });
+    const { streamMap, background } = this.#options;
+    background.run(`releasing the origin claim of ${claim.stream}`, () => streamMap.releaseOrigin(claim));
   }
 }

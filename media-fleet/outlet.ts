@@ -1,4 +1,5 @@
-// An outlet: the router that serves all viewers of one payload-type layout, fed by a local pipe from the hub.
+// An outlet: the router that serves the viewers of one payload-type layout on one worker, fed by a local pipe from
+// the hub.
 
 import type { Producer, Router } from 'mediasoup/types';
 import { type Layout, layoutCodecs } from './codecs.ts';
@@ -13,24 +14,27 @@ export const hubServes = (layout: Layout, tracks: readonly Producer[]): boolean 
 
 export class Outlet {
   readonly router: Router;
+  /** The worker that its viewers' transports belong to. */
+  readonly media: MediaWorker;
   readonly #hub: Router;
   readonly #ownsRouter: boolean;
   #tracks: readonly Producer[] = [];
 
-  private constructor(hub: Router, router: Router) {
+  private constructor(hub: Router, router: Router, media: MediaWorker) {
     this.#hub = hub;
     this.router = router;
+    this.media = media;
     this.#ownsRouter = router !== hub;
   }
 
   /** The hub itself as an outlet. */
-  static onHub(hub: Router): Outlet {
-    return new Outlet(hub, hub);
+  static onHub(hub: Router, media: MediaWorker): Outlet {
+    return new Outlet(hub, hub, media);
   }
 
-  /** An outlet with numbers of its own. */
+  /** An outlet with a router of its own, on the hub's worker or another. */
   static async forLayout(hub: Router, layout: Layout, workers: Workers, media: MediaWorker): Promise<Outlet> {
-    return new Outlet(hub, await workers.createRouter(media, layoutCodecs(layout)));
+    return new Outlet(hub, await workers.createRouter(media, layoutCodecs(layout)), media);
   }
 
   /** The tracks as this outlet's viewers consume them. */

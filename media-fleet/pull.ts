@@ -2,7 +2,6 @@
 
 import { EventEmitter, once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pRetry from 'p-retry';
 import type { Logger } from 'pino';
 import { planCascade } from '#routing/cascade-plan.ts';
 import {
@@ -19,6 +18,7 @@ import { Problem, unavailable } from '#routing/problem.ts';
 import type { RegionClient } from '#routing/region-client.ts';
 import type { StreamMap } from '#routing/stream-map.ts';
 import type { Timing } from '#routing/timing.ts';
+import type { Background } from './background.ts';
 import { Leg } from './leg.ts';
 import { holds, type Peers } from './peers.ts';
 import { notLive, type Stream } from './stream.ts';
@@ -31,6 +31,7 @@ export interface PullContext {
   nodes: NodeClient;
   regions: RegionClient;
   workers: Workers;
+  background: Background;
   timing: Timing;
   log: Logger;
 }
@@ -259,7 +260,12 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     }
     this.#leg = leg;
     const over = once(leg, 'end');
-    await stream.attach(leg);
+    try {
+      await stream.attach(leg);
+    } catch (error) {
+      leg.close('closed');
+      throw error;
+    }
     this.#settled = true;
     this.#ready.resolve();
     log.info({ stream: stream.name, parent: leg.parent, role: leg.role }, 'pulling');
@@ -272,15 +278,13 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     return 'attached';
   }
 
-  /** Gives up the region's claim where this node holds it; in the background, for nothing waits for it. */
+  /** Gives up the region's claim where this node holds it. */
   #release(): void {
     const claim = this.#claim;
     if (claim === undefined) return;
     this.#claim = undefined;
-    const { streamMap, log } = this.#context;
-    pRetry(() => streamMap.releaseRegion(claim), { retries: 8 }).catch((error: unknown) => {
-      log.warn({ err: error, stream: claim.stream }, 'a region claim could not be released');
-    });
+    const { streamMap, background } = this.#context;
+    background.run(`releasing the region claim of ${claim.stream}`, () => streamMap.releaseRegion(claim));
   }
 
   #watchUsage(): void {

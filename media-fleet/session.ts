@@ -14,6 +14,7 @@ export type SessionEnd =
   | 'peer-gone'
   | 'superseded'
   | 'stream-ended'
+  | 'codec-changed'
   | 'node-closing';
 
 export interface SessionOptions {

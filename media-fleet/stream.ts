@@ -142,13 +142,15 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> {
     const source = this.#source;
     if (source === undefined) throw notLive(this.name);
     const plan = planViewing(offer, source.tracks, this.hub, this.name);
-    const key = layoutKey(plan.layout);
-    const outlet = await this.#acquireOutlet(key, plan.layout);
+    const media = this.#workers.pickForViewer(this.#worker);
+    const key = `${media.worker.pid} ${layoutKey(plan.layout)}`;
+    const outlet = await this.#acquireOutlet(key, plan.layout, media);
     let viewer: Viewer | undefined;
     try {
-      const transport = await this.#workers.createSessionTransport(this.#worker, outlet.router);
+      const transport = await this.#workers.createSessionTransport(media, outlet.router);
       const capabilities = outlet.router.rtpCapabilities;
       viewer = new Viewer({
+        outlet: key,
         transport,
         offer,
         plan,
@@ -218,12 +220,21 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> {
 
   async #showAll(): Promise<void> {
     const tracks = this.#source?.tracks ?? [];
-    for (const [key, { opening }] of this.#outlets) {
-      const outlet = await opening;
-      await outlet.feed(tracks);
-      const viewers = [...this.#viewers.values()].filter((viewer) => viewer.layoutKey === key);
-      await Promise.all(viewers.map((viewer) => viewer.show(outlet.tracks)));
-    }
+    await Promise.all(
+      [...this.#outlets].map(async ([key, { opening }]) => {
+        // One that could not be opened has told those who wait for it.
+        const outlet = await opening.catch(() => undefined);
+        if (outlet === undefined) return;
+        await outlet.feed(tracks);
+        const unserved = tracks.filter(({ kind }) => !outlet.tracks.some((track) => track.kind === kind));
+        const viewers = [...this.#viewers.values()].filter((viewer) => viewer.outlet === key);
+        for (const viewer of viewers) {
+          // Another codec than the viewer negotiated: only a new session can help it.
+          if (unserved.some(({ kind }) => viewer.wants(kind))) viewer.close('codec-changed');
+        }
+        await Promise.all(viewers.map((viewer) => viewer.show(outlet.tracks)));
+      }),
+    );
   }
 
   #keep(viewer: Viewer, key: string): void {
@@ -237,13 +248,13 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> {
     });
   }
 
-  #acquireOutlet(key: string, layout: Layout): Promise<Outlet> {
+  #acquireOutlet(key: string, layout: Layout, media: MediaWorker): Promise<Outlet> {
     const known = this.#outlets.get(key);
     if (known) {
       known.users += 1;
       return known.opening;
     }
-    const shared: SharedOutlet = { opening: this.#openOutlet(layout), users: 1 };
+    const shared: SharedOutlet = { opening: this.#openOutlet(layout, media), users: 1 };
     this.#outlets.set(key, shared);
     // Who asked hears of the failure; the next viewer tries anew.
     shared.opening.catch(() => this.#outlets.delete(key));
@@ -259,11 +270,12 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> {
     shared.opening.then((outlet) => outlet.close()).catch(() => undefined);
   }
 
-  async #openOutlet(layout: Layout): Promise<Outlet> {
+  async #openOutlet(layout: Layout, media: MediaWorker): Promise<Outlet> {
     const tracks = this.#source?.tracks ?? [];
-    const outlet = hubServes(layout, tracks)
-      ? Outlet.onHub(this.hub)
-      : await Outlet.forLayout(this.hub, layout, this.#workers, this.#worker);
+    const outlet =
+      media === this.#worker && hubServes(layout, tracks)
+        ? Outlet.onHub(this.hub, media)
+        : await Outlet.forLayout(this.hub, layout, this.#workers, media);
     try {
       await outlet.feed(tracks);
       return outlet;

@@ -205,7 +205,7 @@ export class Streams {
   }
 
   #runPublisher(entry: Entry, session: Session, { producers }: Published, request: WhipRequest): void {
-    const { self, streamMap, regions, timing, log } = this.#options;
+    const { self, streamMap, regions, background, timing, log } = this.#options;
     const { stream } = entry;
     this.#publishers += 1;
     this.#keepSession(session, () => {
@@ -219,6 +219,7 @@ export class Streams {
       viewing: request.viewing,
       streamMap,
       regions,
+      background,
       timing,
       log,
     });

@@ -3,7 +3,7 @@
 import type { Consumer, Producer, Router, RtpCapabilities, RtpCodecCapability } from 'mediasoup/types';
 import type { Logger } from 'pino';
 import { Problem } from '#routing/problem.ts';
-import { type Layout, type LayoutCodec, layoutKey } from './codecs.ts';
+import type { Layout, LayoutCodec } from './codecs.ts';
 import type { AnsweredCodec, AnsweredMedia } from './sdp/answer.ts';
 import type { Offer, OfferedCodec, OfferedMedia } from './sdp/offer.ts';
 import { Session, type SessionOptions } from './session.ts';
@@ -119,6 +119,7 @@ function trackCodec(track: Producer): LayoutCodec['codec'] {
 }
 
 export interface ViewerOptions extends SessionOptions {
+  outlet: string;
   plan: ViewingPlan;
   /** The capabilities of the outlet's router. */
   capabilities: RtpCapabilities;
@@ -127,17 +128,17 @@ export interface ViewerOptions extends SessionOptions {
 
 /** A viewer's session. `show` gives it the outlet's tracks, at first and whenever they change. */
 export class Viewer extends Session {
-  /** Which outlet serves it. */
-  readonly layoutKey: string;
+  /** The key of the outlet that serves it. */
+  readonly outlet: string;
   readonly #sections: readonly { kind: 'audio' | 'video'; mid: string; capabilities: RtpCapabilities }[];
   readonly #log: Logger;
   readonly #consumers = new Map<'audio' | 'video', Consumer>();
   #wanted: readonly Producer[] = [];
   #applying: Promise<void> = Promise.resolve();
 
-  constructor({ plan, capabilities, log, ...session }: ViewerOptions) {
+  constructor({ outlet, plan, capabilities, log, ...session }: ViewerOptions) {
     super(session);
-    this.layoutKey = layoutKey(plan.layout);
+    this.outlet = outlet;
     this.#log = log;
     this.#sections = plan.media
       .filter(({ direction }) => direction === 'sendonly')
@@ -148,6 +149,11 @@ export class Viewer extends Session {
       }));
   }
 
+  /** Whether it negotiated a section of this kind. */
+  wants(kind: 'audio' | 'video'): boolean {
+    return this.#sections.some((section) => section.kind === kind);
+  }
+
   /** Consumes these tracks instead of the present ones; the newest call wins. */
   show(tracks: readonly Producer[]): Promise<void> {
     this.#wanted = tracks;
@@ -155,8 +161,10 @@ export class Viewer extends Session {
       .then(() => this.#apply())
       .catch((error: unknown) => {
         // A track or the transport went away meanwhile: then a newer call or the session's end is on its way.
-        if (!this.ended && tracks === this.#wanted)
-          this.#log.debug({ err: error, session: this.id }, 'a track was not consumed');
+        if (this.ended || tracks !== this.#wanted) return;
+        this.#log.debug({ err: error, session: this.id }, 'a track was not consumed');
+        // The hub has codecs that this viewer did not negotiate: only a new session can help it.
+        if (error instanceof Error && error.name === 'UnsupportedError') this.close('codec-changed');
       });
     return this.#applying;
   }

@@ -37,7 +37,12 @@ export interface MediaWorker {
   cpu: number;
   /** The CPU time it had used at the last sample, in ms. */
   cpuTime: number;
+  /** Sessions on it now. */
+  sessions: number;
 }
+
+/** Viewers of a stream stay on its own worker up to this many sessions there; then other workers' cores are worth a pipe. */
+const SESSIONS_BEFORE_SPREADING = 100;
 
 /** Starts, counts and replaces the workers, and makes every router and transport of the node. */
 export class Workers {
@@ -80,7 +85,7 @@ export class Workers {
         },
       );
     }
-    const media: MediaWorker = { worker, server, cpu: 0, cpuTime: 0 };
+    const media: MediaWorker = { worker, server, cpu: 0, cpuTime: 0, sessions: 0 };
     this.#workers[index] = media;
     worker.once('died', (error) => {
       if (this.#closed) return;
@@ -93,12 +98,16 @@ export class Workers {
     });
   }
 
-  /** The worker with the most room for another stream. */
+  /** The worker with the fewest sessions: another stream goes there. */
   pick(): MediaWorker {
-    const living = this.#workers.filter(({ worker }) => !worker.closed);
-    const [first, ...others] = living;
+    const [first, ...others] = this.#workers.filter(({ worker }) => !worker.closed);
     if (first === undefined) throw unavailable('node-full', 'no media worker is running on this node');
-    return others.reduce((best, next) => (next.cpu < best.cpu ? next : best), first);
+    return others.reduce((best, next) => (next.sessions < best.sessions ? next : best), first);
+  }
+
+  /** The worker for another viewer of a stream that lives on `home`. */
+  pickForViewer(home: MediaWorker): MediaWorker {
+    return home.sessions < SESSIONS_BEFORE_SPREADING ? home : this.pick();
   }
 
   async createRouter({ worker }: MediaWorker, mediaCodecs: RouterRtpCodecCapability[]): Promise<Router> {
@@ -111,14 +120,18 @@ export class Workers {
   }
 
   /** A viewer's or publisher's transport, on its worker's shared ports. */
-  async createSessionTransport({ server }: MediaWorker, router: Router): Promise<WebRtcTransport> {
+  async createSessionTransport(media: MediaWorker, router: Router): Promise<WebRtcTransport> {
     const transport = await router.createWebRtcTransport({
-      webRtcServer: server,
+      webRtcServer: media.server,
       enableUdp: true,
       enableTcp: true,
       preferUdp: true,
       // mediasoup counts in whole seconds.
       iceConsentTimeout: Math.ceil(this.#options.iceConsent / 1000),
+    });
+    media.sessions += 1;
+    transport.observer.once('close', () => {
+      media.sessions -= 1;
     });
     return this.#counted(transport);
   }
