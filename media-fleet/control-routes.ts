@@ -62,7 +62,7 @@ export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
       method: 'DELETE',
       path: '/v1/sessions/{id}',
       handle: ({ params }) => {
-        streams.session(params.id ?? '').close('deleted');
+        streams.endSession(params.id ?? '');
         return { v: 1 };
       },
     },

@@ -1,5 +1,6 @@
 // The streams of this node: who publishes, who watches, who pulls, and what keeps each of them here.
 
+import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import type { OriginClaim } from '#routing/claims.ts';
 import type {
@@ -16,8 +17,11 @@ import { OriginRole } from './origin-role.ts';
 import { type Published, publish } from './publication.ts';
 import { Pull, type PullContext, type PullEnd } from './pull.ts';
 import { readOffer } from './sdp/offer.ts';
-import { Session } from './session.ts';
+import { Session, type SessionEnd } from './session.ts';
 import { type Source, Stream, type StreamOptions } from './stream.ts';
+
+/** Sessions that ended without their client's DELETE, remembered for as long as one may still come; ttl in ms. */
+const JUST_ENDED = { max: 10_000, ttl: 30_000 };
 
 export interface StreamsOptions extends PullContext {
   self: StreamOptions['self'];
@@ -46,6 +50,7 @@ export class Streams {
   readonly #open = new Map<string, Entry>();
   readonly #sessions = new Map<string, Session>();
   readonly #legs = new Map<string, Promise<LegAnswer>>();
+  readonly #justEnded = new LRUCache<string, true>(JUST_ENDED);
   readonly #roles = new WeakMap<Session, OriginRole>();
   #publishers = 0;
   #viewers = 0;
@@ -112,6 +117,15 @@ export class Streams {
     } finally {
       this.#unhold(entry);
     }
+  }
+
+  /**
+   * Ends a session for its client. One that ended by itself a moment ago counts as ended by this: clients close their
+   * connection, which ends it, and send DELETE after.
+   * @throws Problem 404
+   */
+  endSession(id: string): void {
+    if (!this.#justEnded.delete(id)) this.session(id).close('deleted');
   }
 
   /** @throws Problem 404 */
@@ -327,8 +341,9 @@ export class Streams {
 
   #keepSession(session: Session, onEnd: () => void): void {
     this.#sessions.set(session.id, session);
-    const forget = () => {
+    const forget = (end?: SessionEnd) => {
       this.#sessions.delete(session.id);
+      if (end !== 'deleted') this.#justEnded.set(session.id, true);
       onEnd();
     };
     if (session.ended) forget();

@@ -30,7 +30,8 @@ const problemDetails = (problem: Problem) => ({
 });
 
 /** A Lambda handler of these routes. */
-export function endpoint({ routes, errorBody = problemDetails }: EndpointOptions) {
+export function endpoint({ routes: given, errorBody = problemDetails }: EndpointOptions) {
+  const routes = withPreflights(given);
   return middy<HttpEvent, HttpAnswer>()
     .use(
       httpCors({
@@ -65,6 +66,16 @@ export function endpoint({ routes, errorBody = problemDetails }: EndpointOptions
         },
       }),
     );
+}
+
+/** A browser asks OPTIONS first, without credentials, on every path. */
+function withPreflights(given: readonly EndpointRoute[]): EndpointRoute[] {
+  const answered = new Set(given.filter(({ method }) => method === 'OPTIONS').map(({ path }) => path));
+  const missing = [...new Set(given.map(({ path }) => path))].filter((path) => !answered.has(path));
+  return [
+    ...given,
+    ...missing.map((path) => ({ method: 'OPTIONS' as const, path, handle: () => ({ statusCode: 200 }) })),
+  ];
 }
 
 /** 405 with `Allow` where the path has other methods, else 404. */

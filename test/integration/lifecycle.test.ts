@@ -48,6 +48,20 @@ describe('a session ends', () => {
     );
   });
 
+  test('by its client, whose DELETE after that is no error', async () => {
+    const stream = newStream('close-first');
+    await publish(stream, regions.us);
+    const viewer = await watch(stream, regions.us);
+    await viewer.watch(3);
+    viewer.vanish();
+    await eventually(
+      () => live(stream),
+      (state) => nodesOf(state, regions.us).every(({ viewers }) => viewers === 0),
+    );
+    expect((await fetch(viewer.session.location, { method: 'DELETE' })).status).toBe(200);
+    expect((await fetch(viewer.session.location, { method: 'DELETE' })).status).toBe(404);
+  });
+
   test('when its peer vanishes', async () => {
     const stream = newStream('vanish');
     const publisher = await publish(stream, regions.us);
