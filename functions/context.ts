@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { type Account, DynamoControlStore } from '#routing/control-store.ts';
 import { DynamoNodeRegistry } from '#routing/dynamo-node-registry.ts';
 import { DynamoStreamMap } from '#routing/dynamo-stream-map.ts';
+import { regionApis, secretKey } from '#routing/environment.ts';
 import { regionId } from '#routing/names.ts';
 import { NodeClient } from '#routing/node-client.ts';
 import { aliveNodes, type NodeRecord } from '#routing/node-record.ts';
@@ -20,34 +21,17 @@ import { type Timing, timingFrom } from '#routing/timing.ts';
 const SECRET_CACHE = 5_000;
 const REMEMBERED_SECRETS = 1_000;
 
-const key = z.base64().transform((text, context) => {
-  const bytes = new Uint8Array(Buffer.from(text, 'base64'));
-  if (bytes.length >= 32) return bytes;
-  context.addIssue('at least 32 bytes, base64');
-  return z.NEVER;
-});
-
 const environmentSchema = z.object({
   MERIDIAN_REGION: regionId,
-  MERIDIAN_REGIONS: z
-    .string()
-    .transform((text, context): unknown => {
-      try {
-        return JSON.parse(text);
-      } catch {
-        context.addIssue('not JSON');
-        return z.NEVER;
-      }
-    })
-    .pipe(z.array(z.object({ id: regionId, api: z.url() })).min(1)),
+  MERIDIAN_REGIONS: regionApis,
   MERIDIAN_STREAMS_TABLE: z.string().min(3),
   MERIDIAN_NODES_TABLE: z.string().min(3),
   MERIDIAN_CONTROL_TABLE: z.string().min(3),
   /** Only where DynamoDB is not AWS's own. */
   MERIDIAN_DYNAMODB_ENDPOINT: z.url().optional(),
-  MERIDIAN_CLUSTER_KEY: key,
-  MERIDIAN_TOKEN_KEY: key,
-  MERIDIAN_SESSION_KEY: key,
+  MERIDIAN_CLUSTER_KEY: secretKey,
+  MERIDIAN_TOKEN_KEY: secretKey,
+  MERIDIAN_SESSION_KEY: secretKey,
 });
 
 export interface FunctionContext {

@@ -73,13 +73,18 @@ function variant(parameters: Record<string, unknown> = {}): string {
     .join('');
 }
 
-/** The router codecs that a layout needs. */
+/**
+ * The router codecs that a layout needs. Audio first: mediasoup numbers a video codec's retransmissions with what is
+ * free by then, and that must not be the audio's number.
+ */
 export const layoutCodecs = (layout: Layout): RouterRtpCodecCapability[] =>
-  layout.map(({ kind, payloadType, codec }) => ({
-    kind,
-    mimeType: codec.mimeType,
-    clockRate: codec.clockRate,
-    ...(codec.channels === undefined ? {} : { channels: codec.channels }),
-    ...(codec.parameters === undefined ? {} : { parameters: codec.parameters }),
-    preferredPayloadType: payloadType,
-  }));
+  layout
+    .toSorted((a, b) => a.kind.localeCompare(b.kind))
+    .map(({ kind, payloadType, codec }) => ({
+      kind,
+      mimeType: codec.mimeType,
+      clockRate: codec.clockRate,
+      ...(codec.channels === undefined ? {} : { channels: codec.channels }),
+      ...(codec.parameters === undefined ? {} : { parameters: codec.parameters }),
+      preferredPayloadType: payloadType,
+    }));

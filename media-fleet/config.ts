@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import { regionApis, secretKey } from '#routing/environment.ts';
 import { nodeId, regionId } from '#routing/names.ts';
 import { nodeGroup } from '#routing/node-record.ts';
 import { type Timing, timingFrom } from '#routing/timing.ts';
@@ -15,8 +16,6 @@ const portRange = z
     return { min, max };
   })
   .refine(({ min, max }) => min >= 1024 && max <= 65_535 && min <= max, 'two ports, 1024 to 65535, in order');
-
-const base64Key = z.base64().transform((text) => new Uint8Array(Buffer.from(text, 'base64')));
 
 const environmentSchema = z.object({
   MERIDIAN_REGION: regionId,
@@ -43,23 +42,12 @@ const environmentSchema = z.object({
   MERIDIAN_MAX_PUBLISHERS: z.coerce.number().int().min(0).optional(),
   /** The share of its core at which the busiest worker takes no more sessions (Ant Media refuses at 75%). */
   MERIDIAN_CPU_LIMIT: z.coerce.number().min(0.05).max(1).default(0.85),
-  MERIDIAN_CLUSTER_KEY: base64Key,
+  MERIDIAN_CLUSTER_KEY: secretKey,
   MERIDIAN_STREAMS_TABLE: z.string().min(3),
   MERIDIAN_NODES_TABLE: z.string().min(3),
   /** Only where DynamoDB is not AWS's own. */
   MERIDIAN_DYNAMODB_ENDPOINT: z.url().optional(),
-  /** Every region and its HTTP API: `[{"id":"eu-west-1","api":"https://…"}]`. */
-  MERIDIAN_REGIONS: z
-    .string()
-    .transform((text, context) => {
-      try {
-        return JSON.parse(text) as unknown;
-      } catch {
-        context.addIssue('not JSON');
-        return z.NEVER;
-      }
-    })
-    .pipe(z.array(z.object({ id: regionId, api: z.url() })).min(1)),
+  MERIDIAN_REGIONS: regionApis,
   MERIDIAN_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
 });
 

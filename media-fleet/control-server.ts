@@ -157,8 +157,16 @@ function matchPath(pattern: string, path: string): Record<string, string> | unde
   const params: Record<string, string> = {};
   for (const [index, segment] of wanted.entries()) {
     const value = given[index] ?? '';
-    if (segment.startsWith('{')) params[segment.slice(1, -1)] = decodeURIComponent(value);
+    if (segment.startsWith('{')) params[segment.slice(1, -1)] = decodeSegment(value);
     else if (segment !== value) return undefined;
   }
   return params;
+}
+
+function decodeSegment(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new Problem(400, 'invalid-request', `${segment} is not valid percent-encoding`);
+  }
 }

@@ -29,7 +29,12 @@ export async function publish(offer: Offer, transport: WebRtcTransport, hub: Rou
     planned.map(({ offered, rtpParameters }) =>
       transport.produce({ kind: offered.kind, rtpParameters, keyFrameRequestDelay: KEY_FRAME_REQUEST_DELAY }),
     ),
-  );
+  ).catch((error: unknown) => {
+    // mediasoup checks what we do not: numbers out of range, an SSRC given twice.
+    if (transport.closed) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Problem(422, 'unusable-sdp', `the offer cannot be received: ${why}`);
+  });
   const answer = writeAnswer(
     offer,
     transport,

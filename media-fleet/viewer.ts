@@ -49,6 +49,9 @@ export function planViewing(
     layout.push({ kind: offered.kind, payloadType: codec.payloadType, codec: trackCodec(track) });
     return { offered, direction: 'sendonly', codec: answered(codec), extensions: [], receiveRids: [], msid };
   });
+  if (new Set(layout.map(({ payloadType }) => payloadType)).size < layout.length) {
+    throw new Problem(422, 'unusable-sdp', 'the offer gives audio and video the same payload type');
+  }
   if (layout.length === 0) {
     const kinds = tracks.map(({ kind }) => kind).join(' and ');
     throw new Problem(422, 'no-common-codec', `the stream has ${kinds}; the offer has no section for it`);

@@ -133,13 +133,16 @@ async function held(write: Promise<unknown>): Promise<boolean> {
   }
 }
 
+/** `STREAM#<name> ORIGIN#<region>#<priority>` or `STREAM#<name> REGION#<region>` */
+const OWN_KEY = /^STREAM#\S{1,128} (ORIGIN|REGION)#[a-z0-9#-]{1,64}$/;
+
 const encodeCursor = (key: Record<string, unknown>): string =>
   Buffer.from(JSON.stringify([key.pk, key.sk])).toString('base64url');
 
 function decodeCursor(cursor: string): { pk: string; sk: string } {
   try {
     const [pk, sk]: unknown[] = JSON.parse(Buffer.from(cursor, 'base64url').toString());
-    if (typeof pk === 'string' && typeof sk === 'string') return { pk, sk };
+    if (typeof pk === 'string' && typeof sk === 'string' && OWN_KEY.test(`${pk} ${sk}`)) return { pk, sk };
   } catch {
     // Said below: whatever it was, it is no cursor of ours.
   }

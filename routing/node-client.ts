@@ -14,6 +14,8 @@ export type NodeAddress = Pick<NodeRecord, 'nodeId' | 'incarnation' | 'control' 
 
 /** Longest answer that is read, in bytes. */
 const MAX_ANSWER = 4_194_304;
+/** Milliseconds for a connection's TLS handshake; a call may have given up before. */
+const CONNECT_TIMEOUT = 5_000;
 /** Nodes whose connections are kept open. */
 const KEPT_NODES = 1_000;
 
@@ -50,8 +52,11 @@ class PinnedAgent extends Agent {
       minVersion: 'TLSv1.3',
     });
     const failed = (error: Error) => callback?.(error, socket);
+    const timer = setTimeout(() => socket.destroy(new Error('no TLS handshake in time')), CONNECT_TIMEOUT);
     socket.once('error', failed);
+    socket.once('close', () => clearTimeout(timer));
     socket.once('secureConnect', () => {
+      clearTimeout(timer);
       socket.off('error', failed);
       const seen = socket.getPeerX509Certificate()?.fingerprint256.replaceAll(':', '').toLowerCase();
       if (seen === this.#fingerprint) {
@@ -117,6 +122,9 @@ export class NodeClient {
   ): Promise<{ status: number; text: string }> {
     const { host, port } = splitAddress(node.control);
     return new Promise((resolve, reject) => {
+      const signal = AbortSignal.timeout(timeout);
+      // A request that waits for its connection does not hear of its signal: so we do.
+      signal.addEventListener('abort', () => reject(new Error(`no answer within ${timeout} ms`)));
       const outgoing = request(
         {
           host,
@@ -124,7 +132,7 @@ export class NodeClient {
           method,
           path,
           agent: this.#agentFor(node),
-          signal: AbortSignal.timeout(timeout),
+          signal,
           headers: {
             'content-type': 'application/json',
             'content-length': Buffer.byteLength(body),

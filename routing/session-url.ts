@@ -45,7 +45,10 @@ export class SessionUrls {
       const ticket = sessionTicket.parse(JSON.parse(Buffer.from(plaintext).toString()));
       if (ticket.use === use && ticket.stream === stream) return ticket;
     } catch (error) {
-      if (!(error instanceof errors.JOSEError)) throw error;
+      // Not sealed by this key, or by another release that put something else into its tickets.
+      const foreign =
+        error instanceof errors.JOSEError || error instanceof z.ZodError || error instanceof SyntaxError;
+      if (!foreign) throw error;
     }
     throw unknownSession();
   }

@@ -2,8 +2,10 @@
 
 import { z } from 'zod';
 
-const milliseconds = (fallback: number, min: number, max: number) =>
-  z.coerce.number().int().min(min).max(max).default(fallback);
+function milliseconds(fallback: number, min: number, max: number) {
+  const range = { error: `a whole number of milliseconds from ${min} to ${max}` };
+  return z.coerce.number(range).int(range).min(min, range).max(max, range).default(fallback);
+}
 
 /** All in milliseconds. The defaults are the design's; docs/architecture.md says where each comes from. */
 const timingSchema = z.object({

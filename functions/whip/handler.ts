@@ -1,6 +1,6 @@
 // WHIP (RFC 9725): a publisher's offer to a node of the origin fleet.
 
-import { activeOrigin, type OriginClaim, sameHolder } from '#routing/claims.ts';
+import { type OriginClaim, sameHolder } from '#routing/claims.ts';
 import { streamName } from '#routing/names.ts';
 import { Problem, parse } from '#routing/problem.ts';
 import { signToken, type TokenClaims, verifyToken } from '#routing/tokens.ts';
@@ -22,11 +22,11 @@ async function post(event: HttpEvent): Promise<HttpAnswer> {
   const { jti: tokenId, viewing, priority } = token;
   // Not from the cache: a publish is rare, and two publishers must not pass each other by.
   const claims = await here.streamMap.read(stream);
-  const live = activeOrigin({ ...claims, origins: await notVoid(here, claims.origins) });
-  if (live && live.tokenId !== tokenId && live.priority === priority) {
-    throw new Problem(409, 'stream-has-publisher', `${stream} is being published with another token`, {
-      'Retry-After': '10',
-    });
+  const origins = await notVoid(here, claims.origins);
+  const other = origins.find((claim) => claim.releasedAt === undefined && claim.priority === priority);
+  if (other && other.tokenId !== tokenId) {
+    const detail = `${stream} is being published with another token`;
+    throw new Problem(409, 'stream-has-publisher', detail, { 'Retry-After': '10' });
   }
   return openSession(here, {
     use: 'whip',

@@ -69,7 +69,10 @@ export function toEvent(
     ]),
   );
   const isText = TEXT.test(headers['content-type'] ?? '');
-  const query = Object.fromEntries(url.searchParams);
+  // A parameter given twice is one value with a comma, as API Gateway has it.
+  const query = Object.fromEntries(
+    [...new Set(url.searchParams.keys())].map((name) => [name, url.searchParams.getAll(name).join(',')]),
+  );
   const method = request.method ?? 'GET';
   const now = new Date();
   return {

@@ -1,6 +1,6 @@
 // What IAM does for API Gateway on AWS: checks the SigV4 signature of a request, here against the local world's keys.
 
-import { timingSafeEqual } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { HttpRequest } from '@smithy/protocol-http';
 import { regionSigner } from '#routing/region-client.ts';
@@ -22,13 +22,11 @@ export async function isSigned(
   const given = request.headers.authorization ?? '';
   const signedHeaders = /SignedHeaders=([^,\s]+)/.exec(given)?.[1]?.split(';') ?? [];
   const date = parseAmzDate(String(request.headers['x-amz-date'] ?? ''));
-  if (
-    date === undefined ||
-    Math.abs(Date.now() - date.getTime()) > MAX_SKEW ||
-    !signedHeaders.includes('host')
-  ) {
-    return false;
-  }
+  const skew = date === undefined ? Number.NaN : Math.abs(Date.now() - date.getTime());
+  if (date === undefined || !(skew <= MAX_SKEW) || !signedHeaders.includes('host')) return false;
+  // The signer takes the body's hash from this header where it stands: so it must be the body's.
+  const hash = createHash('sha256').update(payload).digest('hex');
+  if ((request.headers['x-amz-content-sha256'] ?? hash) !== hash) return false;
   const url = new URL(request.url ?? '/', 'http://gateway');
   const again = await regionSigner(region, async () => credentials).sign(
     new HttpRequest({

@@ -1,6 +1,6 @@
 // The SDP answers of a node: one transport for all sections, ICE lite, every candidate in the answer.
 
-import { randomInt } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { RtcpFeedback, WebRtcTransport } from 'mediasoup/types';
 import type { Offer, OfferedMedia } from './offer.ts';
 
@@ -36,8 +36,8 @@ export function writeAnswer(
   const bundle = media.map(({ offered }) => offered.mid).join(' ');
   const lines = [
     'v=0',
-    // A random session id of 62 bits (RFC 8829 section 5.3.1 asks for 64 with the highest bit zero).
-    `o=- ${randomInt(2 ** 31)}${randomInt(2 ** 31)} 1 IN IP4 127.0.0.1`,
+    // A random session id: 64 bits with the highest one zero (RFC 8829 section 5.2.1).
+    `o=- ${randomBytes(8).readBigUInt64BE() >> 1n} 1 IN IP4 127.0.0.1`,
     's=-',
     't=0 0',
     `a=group:BUNDLE ${bundle}`,

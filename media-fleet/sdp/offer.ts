@@ -104,13 +104,14 @@ function readMedia(section: MediaSection, index: number): OfferedMedia {
   if (kind !== 'audio' && kind !== 'video') {
     throw unusable(`has a section of ${kind}; one audio and one video are supported`);
   }
-  if (section.port === 0) throw unusable(`has a rejected ${kind} section (port 0)`);
+  const bundleOnly = section.bundleOnly !== undefined;
+  if (section.port === 0 && !bundleOnly) throw unusable(`has a rejected ${kind} section (port 0)`);
   if (
     !/^(UDP\/TLS\/RTP\/SAVPF|TCP\/TLS\/RTP\/SAVPF|RTP\/SAVPF|UDP\/TLS\/RTP\/SAVP)$/.test(section.protocol)
   ) {
     throw unusable(`has ${kind} over ${section.protocol}; WebRTC media is UDP/TLS/RTP/SAVPF`);
   }
-  if (!section.rtcpMux) throw unusable(`has ${kind} without a=rtcp-mux`);
+  if (!section.rtcpMux && !bundleOnly) throw unusable(`has ${kind} without a=rtcp-mux`);
   const codecs = readCodecs(section, kind);
   if (codecs.length === 0) throw malformed(`has ${kind} without a codec (a=rtpmap)`);
   return {
@@ -122,7 +123,7 @@ function readMedia(section: MediaSection, index: number): OfferedMedia {
     extensions: (section.ext ?? []).map(({ value, uri }) => ({ id: value, uri })),
     sendRids: readSendRids(section),
     ssrcs: readSsrcs(section),
-    cname: section.ssrcs?.find(({ attribute }) => attribute === 'cname')?.value,
+    cname: textOf(section.ssrcs?.find(({ attribute }) => attribute === 'cname')?.value),
     msid: readMsid(section),
   };
 }
@@ -131,8 +132,9 @@ function readCodecs(section: MediaSection, kind: MediaKind): OfferedCodec[] {
   const order = String(section.payloads ?? '')
     .split(' ')
     .map(Number);
-  const parametersOf = (payload: number) => section.fmtp.find((line) => line.payload === payload)?.config;
-  const isRtx = (codec: string) => codec.toLowerCase() === 'rtx';
+  const parametersOf = (payload: number) =>
+    textOf(section.fmtp.find((line) => line.payload === payload)?.config);
+  const isRtx = (codec: string) => String(codec).toLowerCase() === 'rtx';
   const rtxOf = (payload: number) =>
     section.rtp.find(
       ({ codec, payload: own }) => isRtx(codec) && readParameters(parametersOf(own)).apt === payload,
@@ -182,7 +184,7 @@ function readSendRids(section: MediaSection): string[] {
     (section.rids ?? []).filter(({ direction }) => direction === 'send').map(({ id }) => String(id)),
   );
   return sdpTransform
-    .parseSimulcastStreamList(list)
+    .parseSimulcastStreamList(String(list))
     .map((alternatives) => String(alternatives[0]?.scid ?? ''))
     .filter((rid) => sent.has(rid));
 }
@@ -190,7 +192,7 @@ function readSendRids(section: MediaSection): string[] {
 function readSsrcs(section: MediaSection): OfferedMedia['ssrcs'] {
   const pairs = (section.ssrcGroups ?? [])
     .filter(({ semantics }) => semantics === 'FID')
-    .map(({ ssrcs }) => ssrcs.split(' ').map(Number));
+    .map(({ ssrcs }) => String(ssrcs).split(' ').map(Number));
   const retransmissions = new Set(pairs.map(([, rtx]) => rtx));
   return [...new Set((section.ssrcs ?? []).map(({ id }) => Number(id)))]
     .filter((ssrc) => !retransmissions.has(ssrc))
@@ -199,7 +201,7 @@ function readSsrcs(section: MediaSection): OfferedMedia['ssrcs'] {
 
 function readMsid(section: MediaSection): string | undefined {
   const [first] = section.msid ?? [];
-  return first?.id;
+  return textOf(first?.id);
 }
 
 /** All sections in one BUNDLE group (RFC 9725 section 4.4.1: max-bundle). A lone section needs none. */
@@ -218,3 +220,7 @@ function requireBundle(
     throw unusable('does not bundle all its sections (a=group:BUNDLE)');
   }
 }
+
+/** What looks like a number sdp-transform makes one, whatever its types say. */
+const textOf = (value: string | undefined): string | undefined =>
+  value === undefined ? undefined : String(value);

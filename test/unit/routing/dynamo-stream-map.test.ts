@@ -200,10 +200,6 @@ it('no text as a cursor is anything but a page or a 400', async () => {
   );
 });
 
-// Known: a well-formed pair that is no key reaches DynamoDB, whose refusal becomes a 500.
-it.fails.each([[['', '']], [['x'.repeat(3_000), 'y']]])(
-  'a cursor that holds no key is a 400',
-  async (key) => {
-    await expect(map.liveOrigins({ limit: 1, after: cursorOf(key) })).rejects.toEqual(badCursor);
-  },
-);
+it.each([[['', '']], [['x'.repeat(3_000), 'y']]])('a cursor that holds no key is a 400', async (key) => {
+  await expect(map.liveOrigins({ limit: 1, after: cursorOf(key) })).rejects.toEqual(badCursor);
+});

@@ -97,8 +97,7 @@ it.each([
   expect(await verdict({ ...(await signed()), ...changes })).toBe(false);
 });
 
-// Known: the signer takes a body's hash from the header that it signed, so that no body is ever looked at.
-it.fails.each(['', '{"ask":"notice"}'])('refuses another body: %j', async (body) => {
+it.each(['', '{"ask":"notice"}'])('refuses another body: %j', async (body) => {
   expect(await verdict({ ...(await signed()), body })).toBe(false);
 });
 
@@ -149,8 +148,7 @@ it('no header is anything but refused', async () => {
   );
 });
 
-// Known: a date of the right form that is none throws, and the gateway answers 500.
-it.fails('refuses a date that does not exist', async () => {
+it('refuses a date that does not exist', async () => {
   const sent = await signed();
   expect(await verdict({ ...sent, headers: { ...sent.headers, 'x-amz-date': '20261399T000000Z' } })).toBe(
     false,

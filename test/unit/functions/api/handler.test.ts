@@ -1,0 +1,124 @@
+// The control API: the list of live streams, a stream's tree put together from all regions, and who may ask.
+
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import type { StreamReport } from '#routing/node-messages.ts';
+import { originClaim, regionClaim } from '#test/unit/routing/samples.ts';
+import { API, call, type Handler } from '../events.ts';
+import { type OtherRegion, startOtherRegion } from '../other-region.ts';
+import { REGION, startRegion, type TestRegion } from '../region.ts';
+
+let other: OtherRegion;
+let region: TestRegion;
+let handler: Handler;
+const warned = vi.spyOn(console, 'warn');
+
+beforeAll(async () => {
+  other = await startOtherRegion();
+  const regions = [
+    { id: REGION, api: API },
+    { id: 'us-east-1', api: other.api },
+  ];
+  region = await startRegion({ MERIDIAN_REGIONS: JSON.stringify(regions) });
+  ({ handler } = await import('#functions/api/handler.ts'));
+});
+afterAll(() => {
+  other.close();
+  return region.close();
+});
+beforeEach(() => {
+  other.says = undefined;
+  other.asked.length = 0;
+  warned.mockReset().mockImplementation(() => undefined);
+});
+
+const get = (path: string, secret: string | undefined = region.secret) =>
+  call(handler, { method: 'GET', path, headers: { Authorization: `Bearer ${secret}` } });
+
+const report: StreamReport = {
+  stream: 'tree',
+  nodeId: 'i-origin',
+  region: 'us-east-1',
+  role: 'origin',
+  parent: null,
+  hops: 0,
+  viewers: 3,
+  children: [],
+  leg: null,
+  tracks: [],
+};
+
+it.each(['/api/streams', '/api/streams/concert'])(
+  '%s without a known secret is a 401 in Millicast’s form',
+  async (path) => {
+    for (const answer of [await get(path, 'guessed'), await call(handler, { method: 'GET', path })]) {
+      expect(answer).toMatchObject({
+        status: 401,
+        json: { status: 'fail', data: { message: 'Unauthorized' } },
+      });
+      expect(answer.headers['www-authenticate']).toContain('Bearer');
+    }
+    expect(other.asked).toEqual([]);
+  },
+);
+
+it('a stream that nobody publishes anywhere is a 404', async () => {
+  expect(await get('/api/streams/nothing')).toMatchObject({ status: 404, json: { status: 'fail' } });
+  expect((await get('/api/streams/a%20b')).status).toBe(400);
+});
+
+it('a stream’s tree is every region’s part and the map’s claims', async () => {
+  await region.streamMap.claimOrigin(originClaim({ stream: 'tree', epoch: 4, startedAt: 0 }), undefined);
+  await region.streamMap.claimRegion(regionClaim({ stream: 'tree', epoch: 2 }), undefined);
+  other.says = { region: 'us-east-1', nodes: [report] };
+  const { children, region: _, stream, ...node } = report;
+  expect((await get('/api/streams/tree')).json).toEqual({
+    status: 'success',
+    data: {
+      streamName: 'tree',
+      origin: { region: 'us-east-1', nodeId: 'i-origin', epoch: 4, startedAt: '1970-01-01T00:00:00.000Z' },
+      regions: [
+        { region: REGION, secondaryOrigin: { nodeId: 'i-secondary', epoch: 2 }, nodes: [] },
+        { region: 'us-east-1', secondaryOrigin: null, nodes: [node] },
+      ],
+    },
+  });
+  expect([stream, children]).toEqual(['tree', []]);
+  expect(other.asked.map(({ url, headers }) => [url, headers.authorization])).toEqual([
+    ['/api/streams/tree?region=self', `Bearer ${region.secret}`],
+  ]);
+});
+
+it('a region that does not answer is left out, and the log says so', async () => {
+  await region.streamMap.claimOrigin(originClaim({ stream: 'lonely' }), undefined);
+  const { status, json } = await get('/api/streams/lonely');
+  expect(status).toBe(200);
+  expect(json).toMatchObject({ data: { regions: [{ region: REGION }] } });
+  expect(String(warned.mock.calls[0])).toContain('us-east-1');
+});
+
+it('a region asked for its own part asks no other', async () => {
+  expect((await get('/api/streams/tree?region=self')).json).toEqual({ region: REGION, nodes: [] });
+  expect(other.asked).toEqual([]);
+});
+
+it('lists each live stream once, with its active origin', async () => {
+  await region.streamMap.claimOrigin(originClaim({ stream: 'listed' }), undefined);
+  await region.streamMap.claimOrigin(
+    originClaim({ stream: 'listed', priority: 5, nodeId: 'i-main' }),
+    undefined,
+  );
+  await region.streamMap.claimOrigin(originClaim({ stream: 'ended', releasedAt: 1 }), undefined);
+  const { status, json } = await get('/api/streams');
+  expect(status).toBe(200);
+  expect(json).toMatchObject({ status: 'success' });
+  expect(json).toHaveProperty(
+    'data.streams',
+    expect.arrayContaining([{ streamName: 'listed', origin: expect.objectContaining({ nodeId: 'i-main' }) }]),
+  );
+  expect(JSON.stringify(json).split('"listed"')).toHaveLength(2);
+  expect(JSON.stringify(json)).not.toContain('"ended"');
+});
+
+it('a cursor that is none is a 400', async () => {
+  expect(await get('/api/streams?next=xyz')).toMatchObject({ status: 400, json: { status: 'fail' } });
+});

@@ -1,0 +1,176 @@
+// The door between regions: a leg from the region's origin or from whom the origin names, and notices passed on.
+
+import { pino } from 'pino';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { type Certificate, makeCertificate } from '#media-fleet/certificate.ts';
+import { type ControlRequest, ControlServer } from '#media-fleet/control-server.ts';
+import type { LegAnswer, LegRequest, Notice } from '#routing/node-messages.ts';
+import type { NodeRecord } from '#routing/node-record.ts';
+import { Problem } from '#routing/problem.ts';
+import { nodeRecord, originClaim, regionClaim } from '#test/unit/routing/samples.ts';
+import { call, type Handler } from '../events.ts';
+import { REGION, startRegion, type TestRegion } from '../region.ts';
+
+let region: TestRegion;
+let handler: Handler;
+let certificates: Certificate[];
+let stream: string;
+let streams = 0;
+let nodes: { record: NodeRecord; server: ControlServer }[];
+/** What the nodes were asked, as `nodeId path`. */
+let asked: string[];
+
+beforeAll(async () => {
+  certificates = await Promise.all(['first', 'second', 'third'].map(makeCertificate));
+  region = await startRegion({ MERIDIAN_CALL_MS: '1000' });
+  ({ handler } = await import('#functions/cascade/handler.ts'));
+});
+afterAll(async () => {
+  (await import('#functions/context.ts')).context().nodes.close();
+  await region.close();
+});
+beforeEach(() => {
+  streams += 1;
+  stream = `stream-${streams}`;
+  nodes = [];
+  asked = [];
+});
+afterEach(async () => {
+  for (const { server, record } of nodes) {
+    await server.close();
+    await region.registry.remove(record);
+  }
+});
+
+/** A registered node with a real control server that answers leg requests as it is told. */
+async function startNode(nodeId: string, legs: (request: ControlRequest) => LegAnswer): Promise<NodeRecord> {
+  const certificate = certificates[nodes.length];
+  if (certificate === undefined) throw new Error('more nodes than certificates');
+  const incarnation = `${nodeId}-start-1`;
+  const noting = (path: string, handle: (request: ControlRequest) => unknown) => ({
+    method: 'POST',
+    path,
+    handle: (request: ControlRequest) => {
+      asked.push(`${nodeId} ${path}`);
+      return handle(request);
+    },
+  });
+  const server = await ControlServer.listen({
+    address: '127.0.0.1',
+    port: 0,
+    certificate,
+    clusterKey: region.clusterKey,
+    incarnation,
+    routes: [noting('/v1/legs', legs), noting('/v1/notices', () => ({ v: 1 }))],
+    log: pino({ level: 'silent' }),
+  });
+  const record = nodeRecord({
+    nodeId,
+    incarnation,
+    region: REGION,
+    heartbeatAt: Date.now(),
+    control: `127.0.0.1:${server.port}`,
+    fingerprint: certificate.fingerprint,
+  });
+  await region.registry.beat(record);
+  nodes.push({ record, server });
+  return record;
+}
+
+const legRequest = (): LegRequest => ({
+  v: 1,
+  requestId: crypto.randomUUID(),
+  stream,
+  region: 'us-east-1',
+  nodeId: 'i-child',
+  incarnation: 'child-start-1',
+  epoch: 1,
+  ip: '203.0.113.9',
+  port: 20_000,
+  srtpParameters: { cryptoSuite: 'AEAD_AES_128_GCM', keyBase64: 'AAAA' },
+  pulse: { codecs: [{ mimeType: 'audio/opus', payloadType: 100, clockRate: 48_000 }] },
+});
+const stale = (): LegAnswer => ({ v: 1, result: 'stale', reason: 'read the map again' });
+const elsewhere =
+  (...nodeIds: string[]) =>
+  (): LegAnswer => ({ v: 1, result: 'elsewhere', nodeIds });
+
+const post = (body: unknown, path = `/cascade/${stream}`) =>
+  call(handler, {
+    method: 'POST',
+    path,
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+const askForLeg = () => post({ ask: 'leg', leg: legRequest() });
+
+const publishOn = ({ nodeId, incarnation }: NodeRecord) =>
+  region.streamMap.claimOrigin(originClaim({ stream, region: REGION, nodeId, incarnation }), undefined);
+
+it('a leg is asked of the stream’s origin, and its answer passed on', async () => {
+  await publishOn(await startNode('i-origin', stale));
+  expect(await askForLeg()).toMatchObject({ status: 200, json: stale() });
+  expect(asked).toEqual(['i-origin /v1/legs']);
+});
+
+it('follows an origin that feeds enough to the nodes that it names', async () => {
+  await publishOn(await startNode('i-origin', elsewhere('i-edge', 'i-unknown')));
+  await startNode('i-edge', stale);
+  expect((await askForLeg()).json).toEqual(stale());
+  expect(asked).toEqual(['i-origin /v1/legs', 'i-edge /v1/legs']);
+});
+
+it('gives up on nodes that send it round in a circle', async () => {
+  await publishOn(await startNode('i-origin', elsewhere('i-edge')));
+  await startNode('i-edge', elsewhere('i-origin'));
+  expect(await askForLeg()).toMatchObject({ status: 503, json: { type: 'urn:meridian:problem:no-room' } });
+  expect(asked.length).toBeLessThanOrEqual(6);
+});
+
+it('a stream whose active origin is elsewhere, dead or nowhere is a 410', async () => {
+  expect((await askForLeg()).status, 'nowhere').toBe(410);
+  const origin = await startNode('i-origin', stale);
+  await publishOn({ ...origin, incarnation: 'i-origin-start-0' });
+  expect((await askForLeg()).status, 'dead').toBe(410);
+  await region.streamMap.claimOrigin(originClaim({ stream, region: 'us-east-1', priority: 1 }), undefined);
+  expect((await askForLeg()).status, 'elsewhere').toBe(410);
+  expect(asked).toEqual([]);
+});
+
+it('an origin that does not answer is a 503, its own refusal is passed on', async () => {
+  const origin = await startNode('i-origin', () => {
+    throw new Problem(410, 'stream-not-here', 'it has ended');
+  });
+  await publishOn(origin);
+  expect(await askForLeg()).toMatchObject({ status: 410, json: { detail: 'it has ended' } });
+  await nodes[0]?.server.close();
+  expect(await askForLeg()).toMatchObject({
+    status: 503,
+    json: { type: 'urn:meridian:problem:node-unreachable' },
+  });
+});
+
+it('a notice goes to the nodes of this region that hold a role, and to no other', async () => {
+  await publishOn(await startNode('i-origin', stale));
+  const secondary = await startNode('i-secondary', stale);
+  await startNode('i-bystander', stale);
+  const { nodeId, incarnation } = secondary;
+  await region.streamMap.claimRegion(regionClaim({ stream, region: REGION, nodeId, incarnation }), undefined);
+  const notice: Notice = { v: 1, stream, type: 'superseded', epoch: 2 };
+  expect(await post({ ask: 'notice', notice })).toMatchObject({ status: 200, json: { v: 1 } });
+  expect(asked.toSorted()).toEqual(['i-origin /v1/notices', 'i-secondary /v1/notices']);
+});
+
+it.each([
+  ['no JSON object', 'leg'],
+  ['another question', { ask: 'favour' }],
+  ['half a request', { ask: 'leg', leg: { v: 1 } }],
+])('%s is a 400', async (_, body) => {
+  expect((await post(body)).status).toBe(400);
+});
+
+it('a body about another stream than the path’s is a 400', async () => {
+  expect(await post({ ask: 'leg', leg: { ...legRequest(), stream: 'other' } })).toMatchObject({
+    status: 400,
+  });
+});

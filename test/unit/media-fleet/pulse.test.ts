@@ -1,0 +1,138 @@
+// The pulse of a leg, between two real hubs joined by a pipe with SRTP.
+
+import { once } from 'node:events';
+import type { PipeTransport, Producer } from 'mediasoup/types';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { srtpOf } from '#media-fleet/leg.ts';
+import { type Beat, Pulse, type PulseListener } from '#media-fleet/pulse.ts';
+import type { Workers } from '#media-fleet/workers.ts';
+import { type Hub, openHub, startWorkers } from './media.ts';
+
+interface End {
+  hub: Hub;
+  pulse: Pulse;
+  pipe: PipeTransport;
+}
+
+let workers: Workers;
+let parent: End;
+let child: End;
+/** The parent's pulse at the child, and the child's at the parent. */
+let down: { incoming: Producer; listener: PulseListener };
+let up: { incoming: Producer; listener: PulseListener };
+
+async function openEnd(): Promise<End> {
+  const hub = await openHub(workers);
+  return {
+    hub,
+    pulse: await Pulse.on(hub.router),
+    pipe: await workers.createLegTransport(hub.router, false),
+  };
+}
+
+const meet = (end: End, other: End) =>
+  end.pipe.connect({
+    ip: other.pipe.tuple.localAddress,
+    port: other.pipe.tuple.localPort,
+    srtpParameters: srtpOf(other.pipe),
+  });
+
+/** One end's pulse, carried to the other as a leg carries it. */
+async function carry(from: End, to: End): Promise<typeof down> {
+  const { rtpParameters } = await from.pipe.consume({ producerId: from.pulse.producer.id });
+  const incoming = await to.pipe.produce({ kind: 'audio', rtpParameters });
+  return { incoming, listener: await to.pulse.listen(incoming) };
+}
+
+beforeAll(async () => {
+  workers = await startWorkers();
+});
+afterAll(() => workers.close());
+beforeEach(async () => {
+  [parent, child] = await Promise.all([openEnd(), openEnd()]);
+  [down, up] = await Promise.all([carry(parent, child), carry(child, parent)]);
+  await Promise.all([meet(parent, child), meet(child, parent)]);
+});
+afterEach(() => {
+  for (const { hub } of [parent, child]) hub.router.close();
+});
+
+/** The next beat that the listener hears. */
+async function heard(listener: PulseListener): Promise<Beat> {
+  const [beat] = await once(listener, 'beat', { signal: AbortSignal.timeout(5_000) });
+  return beat;
+}
+
+it('beats arrive through the pipe, in order, as they were sent', async () => {
+  const beats: Beat[] = [
+    { type: 'alive', viewers: 0 },
+    { type: 'alive', viewers: 4_294_967_295 },
+    { type: 'superseded', viewers: 1 },
+    { type: 'ended', viewers: 2 },
+    { type: 'bye', viewers: 3 },
+  ];
+  for (const beat of beats) {
+    const arriving = heard(down.listener);
+    parent.pulse.send(beat);
+    expect(await arriving).toEqual(beat);
+  }
+});
+
+it('goes both ways over one pipe, each end hearing the other only', async () => {
+  const atChild = heard(down.listener);
+  const atParent = heard(up.listener);
+  parent.pulse.send({ type: 'alive', viewers: 1 });
+  child.pulse.send({ type: 'alive', viewers: 2 });
+  expect(await atChild).toEqual({ type: 'alive', viewers: 1 });
+  expect(await atParent).toEqual({ type: 'alive', viewers: 2 });
+});
+
+it('one beat reaches every leg of the hub', async () => {
+  const second = await openEnd();
+  const pipe = await workers.createLegTransport(parent.hub.router, false);
+  const another: End = { ...parent, pipe };
+  const { listener } = await carry(another, second);
+  await Promise.all([meet(another, second), meet(second, another)]);
+  const both = Promise.all([heard(down.listener), heard(listener)]);
+  parent.pulse.send({ type: 'alive', viewers: 7 });
+  expect(await both).toEqual([
+    { type: 'alive', viewers: 7 },
+    { type: 'alive', viewers: 7 },
+  ]);
+  second.hub.router.close();
+});
+
+it('a pulse goes on past the turn of its 16-bit sequence numbers', async () => {
+  const [old, late] = await Promise.all([openEnd(), openEnd()]);
+  for (let sent = 0; sent < 65_530; sent += 1) old.pulse.send({ type: 'alive', viewers: 0 });
+  const { listener } = await carry(old, late);
+  await Promise.all([meet(old, late), meet(late, old)]);
+  for (let viewers = 1; viewers <= 12; viewers += 1) {
+    const arriving = heard(listener);
+    old.pulse.send({ type: 'alive', viewers });
+    expect(await arriving).toEqual({ type: 'alive', viewers });
+  }
+  for (const { hub } of [old, late]) hub.router.close();
+});
+
+it('what is no beat is not heard', async () => {
+  const beats: Beat[] = [];
+  down.listener.on('beat', (beat) => beats.push(beat));
+  const packet = Buffer.alloc(17);
+  packet.writeUInt8(0x80, 0);
+  packet.writeUInt8(111, 1);
+  packet.writeUInt16BE(1, 2);
+  packet.writeUInt32BE(1_000, 8);
+  packet.writeUInt8(9, 12);
+  parent.pulse.producer.send(packet);
+  parent.pulse.producer.send(packet.subarray(0, 13));
+  const arriving = heard(down.listener);
+  for (let sent = 0; sent < 3; sent += 1) parent.pulse.send({ type: 'bye', viewers: 5 });
+  await arriving;
+  expect(new Set(beats.map(({ type }) => type))).toEqual(new Set(['bye']));
+});
+
+it('a hub that is closed sends nothing, without an error', async () => {
+  parent.hub.router.close();
+  expect(() => parent.pulse.send({ type: 'alive', viewers: 1 })).not.toThrow();
+});

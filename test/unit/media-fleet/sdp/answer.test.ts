@@ -1,0 +1,208 @@
+// Answers to the offers of the clients in use, from a real transport, read back as a client reads them.
+
+import type { Producer } from 'mediasoup/types';
+import sdpTransform, { type MediaDescription, type SessionDescription } from 'sdp-transform';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { publish } from '#media-fleet/publication.ts';
+import { writeAnswer } from '#media-fleet/sdp/answer.ts';
+import { readOffer } from '#media-fleet/sdp/offer.ts';
+import { planViewing } from '#media-fleet/viewer.ts';
+import type { Workers } from '#media-fleet/workers.ts';
+import { type Hub, openHub, startWorkers } from '../media.ts';
+import { OFFERS, type OfferName, offerText, PUBLISHERS, plainOffer, VIEWERS } from './offers.ts';
+
+let workers: Workers;
+let hub: Hub;
+let tracks: Producer[];
+const answers = new Map<OfferName, string>();
+
+beforeAll(async () => {
+  workers = await startWorkers();
+  hub = await openHub(workers);
+  for (const name of PUBLISHERS) {
+    const own = await openHub(workers);
+    const transport = await workers.createSessionTransport(own.media, own.router);
+    answers.set(name, (await publish(readOffer(offerText(name)), transport, own.router)).answer);
+    own.router.close();
+  }
+  const publisher = await workers.createSessionTransport(hub.media, hub.router);
+  tracks = (await publish(readOffer(plainOffer()), publisher, hub.router)).producers;
+  for (const name of VIEWERS) answers.set(name, await viewerAnswer(name, tracks));
+});
+afterAll(() => workers.close());
+
+async function viewerAnswer(name: OfferName, shown: Producer[]): Promise<string> {
+  const offer = readOffer(offerText(name));
+  const transport = await workers.createSessionTransport(hub.media, hub.router);
+  const answer = writeAnswer(offer, transport, planViewing(offer, shown, hub.router, 'concert').media);
+  transport.close();
+  return answer;
+}
+
+const answerTo = (name: OfferName): SessionDescription => sdpTransform.parse(answers.get(name) ?? '');
+/** Payload types of the m= line. */
+const payloads = ({ payloads: text }: MediaDescription) => String(text).split(' ').map(Number);
+
+it.each(OFFERS)('%s: is SDP, every line of it', (name) => {
+  const lines = (answers.get(name) ?? '').split('\r\n');
+  expect(lines.pop(), 'ends in a line end').toBe('');
+  for (const line of lines) expect(line).toMatch(/^[a-z]=\S/);
+  expect(lines.slice(0, 4)).toEqual([
+    'v=0',
+    expect.stringMatching(/^o=- \d+ 1 IN IP4 127\.0\.0\.1$/),
+    's=-',
+    't=0 0',
+  ]);
+});
+
+it.each(OFFERS)('%s: the sections are the offer’s, in its order, all in one bundle', (name) => {
+  const offer = readOffer(offerText(name));
+  const answer = answerTo(name);
+  const mids = offer.media.map(({ mid }) => mid);
+  expect(answer.media.map(({ mid }) => String(mid))).toEqual(mids);
+  expect(answer.groups).toEqual([{ type: 'BUNDLE', mids: mids.join(' ') }]);
+  expect(answer.media.map(({ type, protocol, port }) => ({ type, protocol, port }))).toEqual(
+    offer.media.map(({ kind, protocol }) => ({ type: kind, protocol, port: 9 })),
+  );
+});
+
+it.each(OFFERS)('%s: one codec a section, with the offer’s payload type', (name) => {
+  for (const [index, section] of answerTo(name).media.entries()) {
+    const offered = readOffer(offerText(name)).media[index];
+    const [codec, rtx, ...more] = section.rtp;
+    expect(more).toEqual([]);
+    expect(payloads(section)).toEqual(section.rtp.map(({ payload }) => payload));
+    const match = offered?.codecs.find(({ payloadType }) => payloadType === codec?.payload);
+    expect(match?.mimeType).toBe(`${section.type}/${codec?.codec}`);
+    expect(section.fmtp.find(({ payload }) => payload === codec?.payload)?.config).toBe(match?.fmtp);
+    if (rtx) {
+      expect(rtx).toMatchObject({ payload: match?.rtxPayloadType, codec: 'rtx' });
+      expect(section.fmtp).toContainEqual({ payload: rtx.payload, config: `apt=${codec?.payload}` });
+    }
+  }
+});
+
+it.each(OFFERS)('%s: every candidate stands in the first section, and that there are no more', (name) => {
+  const [first, ...others] = answerTo(name).media;
+  expect(first?.candidates).toMatchObject([
+    { component: 1, transport: 'udp', ip: '203.0.113.7', type: 'host' },
+    { component: 1, transport: 'tcp', ip: '203.0.113.7', type: 'host', tcptype: 'passive' },
+  ]);
+  expect(first?.endOfCandidates).toBe('end-of-candidates');
+  for (const section of others) {
+    expect(section.candidates).toBeUndefined();
+    expect(section.endOfCandidates).toBeUndefined();
+  }
+});
+
+it.each(OFFERS)('%s: one transport: ICE lite, DTLS server, RTCP on the same port', (name) => {
+  const answer = answerTo(name);
+  expect(answer).toMatchObject({
+    icelite: 'ice-lite',
+    fingerprint: { type: 'sha-256', hash: expect.stringMatching(/^(\w\w:){31}\w\w$/) },
+  });
+  const [first] = answer.media;
+  for (const section of answer.media) {
+    expect(section).toMatchObject({
+      iceUfrag: first?.iceUfrag,
+      icePwd: first?.icePwd,
+      setup: 'passive',
+      rtcpMux: 'rtcp-mux',
+      rtcpRsize: 'rtcp-rsize',
+    });
+  }
+  expect(answers.get(name)).toContain('\r\na=rtcp-mux-only\r\n');
+});
+
+it.each(OFFERS)('%s: names no SSRC, so that the source may change', (name) => {
+  expect(answers.get(name)).not.toContain('a=ssrc');
+});
+
+it.each(PUBLISHERS)('%s: receives, with extensions of the offer’s own numbers', (name) => {
+  for (const [index, section] of answerTo(name).media.entries()) {
+    expect(section.direction).toBe('recvonly');
+    const offered = readOffer(offerText(name)).media[index]?.extensions ?? [];
+    for (const { value, uri } of section.ext ?? []) expect(offered).toContainEqual({ id: value, uri });
+  }
+});
+
+it('Chromium’s publisher gets transport-wide congestion control and no REMB', () => {
+  const video = answerTo('chromium-publisher').media[1];
+  expect(video?.ext?.map(({ uri }) => uri)).toContain(
+    'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01',
+  );
+  const feedback = video?.rtcpFb?.map(({ type, subtype = '' }) => `${type} ${subtype}`.trim());
+  expect(feedback).toEqual(['transport-cc', 'ccm fir', 'nack', 'nack pli']);
+});
+
+it('a publisher without transport-wide congestion control gets REMB', () => {
+  for (const name of ['obs-publisher', 'aiortc-publisher'] as const) {
+    expect(answerTo(name).media[1]?.rtcpFb?.map(({ type }) => type)).toContain('goog-remb');
+  }
+});
+
+it('simulcast is received in the offer’s order', () => {
+  const video = answerTo('chromium-simulcast').media[1];
+  expect(video?.simulcast).toEqual({ dir1: 'recv', list1: 'h;m;l' });
+  expect(video?.rids).toMatchObject(['h', 'm', 'l'].map((id) => ({ id, direction: 'recv' })));
+});
+
+it.each(VIEWERS)('%s: sends one stream, without extensions or retransmission codecs', (name) => {
+  const { media } = answerTo(name);
+  for (const section of media) {
+    expect(section).toMatchObject({
+      direction: 'sendonly',
+      msid: [{ id: 'concert', appdata: section.type }],
+    });
+    expect(section).not.toHaveProperty('ext');
+    expect(section.rtp).toHaveLength(1);
+    expect((section.rtcpFb ?? []).map(({ type }) => type)).not.toContain('goog-remb');
+    expect((section.rtcpFb ?? []).map(({ type }) => type)).not.toContain('transport-cc');
+  }
+});
+
+it('Firefox’s viewer gets Firefox’s payload types', () => {
+  expect(answerTo('firefox-viewer').media.map(({ type, rtp }) => [type, rtp[0]?.payload])).toEqual([
+    ['video', 120],
+    ['audio', 109],
+  ]);
+});
+
+it('a section that the stream has nothing for is inactive, and still in the bundle', async () => {
+  const answer = sdpTransform.parse(
+    await viewerAnswer(
+      'chromium-viewer',
+      tracks.filter(({ kind }) => kind === 'audio'),
+    ),
+  );
+  expect(answer.media.map(({ type, direction }) => [type, direction])).toEqual([
+    ['audio', 'sendonly'],
+    ['video', 'inactive'],
+  ]);
+  expect(answer.media[1]).not.toHaveProperty('msid');
+  expect(answer.groups).toEqual([{ type: 'BUNDLE', mids: '0 1' }]);
+});
+
+it('a client that is the DTLS server is told that we are the client', async () => {
+  const own = await openHub(workers);
+  const transport = await workers.createSessionTransport(own.media, own.router);
+  const { answer } = await publish(
+    readOffer(plainOffer(['setup:actpass', 'setup:passive'])),
+    transport,
+    own.router,
+  );
+  expect(sdpTransform.parse(answer).media.map(({ setup }) => setup)).toEqual(['active', 'active']);
+  own.router.close();
+});
+
+it('the session id fits 63 bits (RFC 8829 section 5.2.1)', async () => {
+  const offer = readOffer(offerText('chromium-viewer'));
+  const transport = await workers.createSessionTransport(hub.media, hub.router);
+  const { media } = planViewing(offer, tracks, hub.router, 'concert');
+  const ids = Array.from({ length: 300 }, () =>
+    BigInt(/^o=- (\d+) /m.exec(writeAnswer(offer, transport, media))?.[1] ?? -1),
+  );
+  transport.close();
+  expect(new Set(ids).size).toBe(300);
+  expect(ids.filter((id) => id >= 2n ** 63n)).toEqual([]);
+});
