@@ -23,8 +23,8 @@ async function post(event: HttpEvent): Promise<HttpAnswer> {
   // Not from the cache: a publish is rare, and two publishers must not pass each other by.
   const claims = await here.streamMap.read(stream);
   const origins = await notVoid(here, claims.origins);
-  const other = origins.find((claim) => claim.releasedAt === undefined && claim.priority === priority);
-  if (other && other.tokenId !== tokenId) {
+  const taken = (claim: OriginClaim) => claim.releasedAt === undefined && claim.priority === priority;
+  if (origins.some((claim) => taken(claim) && claim.tokenId !== tokenId)) {
     const detail = `${stream} is being published with another token`;
     throw new Problem(409, 'stream-has-publisher', detail, { 'Retry-After': '10' });
   }
