@@ -4,8 +4,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { BenchResult } from './main.ts';
 import { type ProcessFacts, processTree } from './processes.ts';
+import type { BenchResult } from './result.ts';
 
 /** Seconds: for start-up to be over, and to measure. */
 const SETTLE = 10;

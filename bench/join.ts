@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startWorld, type World } from '#local/world.ts';
 import { Publisher, Viewer } from '#test/media/libwebrtc.ts';
-import type { BenchResult } from './main.ts';
+import type { BenchResult } from './result.ts';
 import { summary } from './statistics.ts';
 
 const WARM_UP = 10;

@@ -3,12 +3,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-
-/** What a benchmark gives: rows of a table, and whatever else is worth keeping. */
-export interface BenchResult {
-  rows: Record<string, string | number>[];
-  notes?: string[];
-}
+import type { BenchResult } from './result.ts';
 
 const BENCHES: Readonly<Record<string, () => Promise<{ run: () => Promise<BenchResult> }>>> = {
   join: () => import('./join.ts'),

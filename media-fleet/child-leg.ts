@@ -5,14 +5,14 @@ import type { Consumer, PipeTransport } from 'mediasoup/types';
 import type { LegAccepted, LegRequest } from '#routing/node-messages.ts';
 import type { Timing } from '#routing/timing.ts';
 import { legTrackOf, srtpOf } from './leg.ts';
-import type { Stream } from './stream.ts';
+import type { FedHub } from './source.ts';
 import type { Workers } from './workers.ts';
 
 /** How long a leg outlives the news that it is superseded: DESIGN's hand-over allows two for at most 5 s. */
 const RETIRED_LIFE = 5_000;
 
 export interface ChildLegOptions {
-  stream: Stream;
+  stream: FedHub;
   request: LegRequest;
   workers: Workers;
   timing: Timing;

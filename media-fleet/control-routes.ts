@@ -15,11 +15,12 @@ import { Problem, parse, unavailable } from '#routing/problem.ts';
 import type { ControlRoute } from './control-server.ts';
 import type { Peers } from './peers.ts';
 import type { Session } from './session.ts';
+import type { Self } from './source.ts';
 import type { Streams } from './streams.ts';
 import type { Workers } from './workers.ts';
 
 export interface ControlRoutesOptions {
-  self: { region: string; nodeId: string; incarnation: string };
+  self: Self;
   group: NodeGroup;
   state: () => NodeState;
   load: () => NodeLoad;

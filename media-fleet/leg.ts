@@ -5,14 +5,14 @@ import { EventEmitter } from 'node:events';
 import type { Consumer, PipeTransport, Producer } from 'mediasoup/types';
 import type { LegAccepted, LegAnswer, LegRequest, LegTrack, StreamReport } from '#routing/node-messages.ts';
 import type { Timing } from '#routing/timing.ts';
-import type { Source, Stream } from './stream.ts';
+import type { FedHub, Source } from './source.ts';
 import type { Workers } from './workers.ts';
 
 /** Why a leg ended: what the parent said, or its silence. */
 export type LegEnd = 'superseded' | 'ended' | 'silent' | 'closed';
 
 export interface LegOptions {
-  stream: Stream;
+  stream: FedHub;
   workers: Workers;
   timing: Timing;
   crossing: boolean;

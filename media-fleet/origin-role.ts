@@ -15,10 +15,11 @@ import type { RegionClient } from '#routing/region-client.ts';
 import type { StreamMap } from '#routing/stream-map.ts';
 import type { Timing } from '#routing/timing.ts';
 import type { Background } from './background.ts';
+import type { Self } from './source.ts';
 
 export interface OriginRoleOptions {
   stream: string;
-  self: { region: string; nodeId: string; incarnation: string };
+  self: Self;
   priority: number;
   tokenId: string;
   viewing: Viewing;

@@ -21,7 +21,8 @@ import type { Timing } from '#routing/timing.ts';
 import type { Background } from './background.ts';
 import { Leg } from './leg.ts';
 import { holds, type Peers } from './peers.ts';
-import { notLive, type Stream } from './stream.ts';
+import { notLive } from './source.ts';
+import type { Stream } from './stream.ts';
 import type { Workers } from './workers.ts';
 
 /** What a node lends to each of its streams. */

@@ -4,7 +4,6 @@ import { EventEmitter } from 'node:events';
 import type { Producer, Router } from 'mediasoup/types';
 import type { Logger } from 'pino';
 import type { StreamReport } from '#routing/node-messages.ts';
-import { Problem } from '#routing/problem.ts';
 import type { Timing } from '#routing/timing.ts';
 import type { ChildLeg } from './child-leg.ts';
 import { HUB_CODECS, type Layout, layoutKey } from './codecs.ts';
@@ -13,23 +12,13 @@ import { Pulse } from './pulse.ts';
 import { writeAnswer } from './sdp/answer.ts';
 import { readOffer } from './sdp/offer.ts';
 import type { SessionEnd } from './session.ts';
+import { type FedHub, notLive, type Self, type Source } from './source.ts';
 import { planViewing, Viewer } from './viewer.ts';
 import type { MediaWorker, Workers } from './workers.ts';
 
-/** What feeds a stream's hub: a publisher connected here, or a leg from a parent. */
-export interface Source {
-  readonly tracks: readonly Producer[];
-  /** The nodes between the active origin and this one, origin first; empty on the origin. */
-  readonly path: readonly string[];
-  readonly origin: { region: string; nodeId: string; epoch: number };
-  readonly role: StreamReport['role'];
-  readonly parent: StreamReport['parent'];
-  leg(): Promise<StreamReport['leg']>;
-}
-
 export interface StreamOptions {
   name: string;
-  self: { region: string; nodeId: string; incarnation: string };
+  self: Self;
   workers: Workers;
   timing: Timing;
   log: Logger;
@@ -44,9 +33,9 @@ interface SharedOutlet {
 /**
  * Emits `usage` when viewers come or go, here or below a child, and `close` once. Who feeds it decides when it ends.
  */
-export class Stream extends EventEmitter<{ usage: []; close: [] }> {
+export class Stream extends EventEmitter<{ usage: []; close: [] }> implements FedHub {
   readonly name: string;
-  readonly self: StreamOptions['self'];
+  readonly self: Self;
   readonly hub: Router;
   readonly pulse: Pulse;
   readonly #workers: Workers;
@@ -298,11 +287,6 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> {
     this.pulse.send({ type: 'alive', viewers: this.#viewersBelow(connected) });
   }
 }
-
-export const notLive = (stream: string): Problem =>
-  new Problem(409, 'stream-not-live', `nobody is publishing ${stream} now; try again when it is live`, {
-    'Retry-After': '2',
-  });
 
 async function reportTrack(track: Producer): Promise<StreamReport['tracks'][number]> {
   const stats = await track.getStats();

@@ -18,13 +18,14 @@ import { type Published, publish } from './publication.ts';
 import { Pull, type PullContext, type PullEnd } from './pull.ts';
 import { readOffer } from './sdp/offer.ts';
 import { Session, type SessionEnd } from './session.ts';
-import { type Source, Stream, type StreamOptions } from './stream.ts';
+import type { Self, Source } from './source.ts';
+import { Stream } from './stream.ts';
 
 /** Sessions that ended without their client's DELETE, remembered for as long as one may still come; ttl in ms. */
 const JUST_ENDED = { max: 10_000, ttl: 30_000 };
 
 export interface StreamsOptions extends PullContext {
-  self: StreamOptions['self'];
+  self: Self;
   /** Legs of one stream that this node feeds. */
   maxChildren: number;
 }

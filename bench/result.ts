@@ -1,0 +1,8 @@
+// What a benchmark gives.
+
+export interface BenchResult {
+  /** Of the table that is printed. */
+  rows: Record<string, string | number>[];
+  /** What a reader of the table must know. */
+  notes?: string[];
+}
