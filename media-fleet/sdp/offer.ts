@@ -72,6 +72,10 @@ export function readOffer(text: string): Offer {
     }
   }
   requireBundle(session.groups, media);
+  const mediaStreams = new Set(media.map(({ msid }) => msid).filter((msid) => msid !== undefined));
+  if (mediaStreams.size > 1) {
+    throw unusable('sends tracks of more than one MediaStream (RFC 9725 section 4.4.2 allows one)');
+  }
 
   // With BUNDLE the first section's transport is everyone's (RFC 8843 section 7.1.3); it may stand at session level.
   const first = session.media[0];

@@ -63,10 +63,15 @@ async function completeOffer(connection: PeerConnection, mangle = (offer: string
 }
 
 /** A publisher's offer that nobody will ever connect. */
-export async function offerToSend(): Promise<string> {
+export const offerToSend = (): Promise<string> => offerAlone('sendonly');
+
+/** A player's offer that nobody will ever connect. */
+export const offerToReceive = (): Promise<string> => offerAlone('recvonly');
+
+async function offerAlone(direction: 'sendonly' | 'recvonly'): Promise<string> {
   const connection = new RTCPeerConnection();
-  connection.addTransceiver('video', { direction: 'sendonly' });
-  connection.addTransceiver('audio', { direction: 'sendonly' });
+  connection.addTransceiver('video', { direction });
+  connection.addTransceiver('audio', { direction });
   const offer = await completeOffer(connection);
   connection.close();
   return offer;

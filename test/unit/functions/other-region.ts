@@ -9,7 +9,6 @@ export interface OtherRegion {
   /** What it answers to its next requests; undefined: 500. */
   says: unknown;
   asked: IncomingMessage[];
-  close: () => void;
 }
 
 export async function startOtherRegion(): Promise<OtherRegion> {
@@ -26,10 +25,6 @@ export async function startOtherRegion(): Promise<OtherRegion> {
     api: `http://127.0.0.1:${port}`,
     says: undefined,
     asked: [],
-    close: () => {
-      server.closeAllConnections();
-      server.close();
-    },
   };
   return other;
 }

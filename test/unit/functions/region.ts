@@ -1,18 +1,18 @@
-// A region for tests of functions: real tables, and real keys in the environment.
+// A region for tests of functions: real tables, real keys in the environment, and another region to ask.
 
 import { randomBytes, randomUUID } from 'node:crypto';
-import { CONTROL_TABLE, type Database, nodesTable, STREAMS_TABLE, startDatabase } from '#local/database.ts';
+import { CONTROL_TABLE, nodesTable, STREAMS_TABLE, startDatabase } from '#local/database.ts';
 import { DynamoControlStore } from '#routing/control-store.ts';
 import { DynamoNodeRegistry } from '#routing/dynamo-node-registry.ts';
 import { DynamoStreamMap } from '#routing/dynamo-stream-map.ts';
 import { type NewToken, signToken } from '#routing/tokens.ts';
 import { API } from './events.ts';
+import { type OtherRegion, startOtherRegion } from './other-region.ts';
 
 export const REGION = 'eu-west-1';
-export const OTHER_API = 'https://us-east-1.live.example';
 
 export interface TestRegion {
-  database: Database;
+  other: OtherRegion;
   streamMap: DynamoStreamMap;
   registry: DynamoNodeRegistry;
   clusterKey: Uint8Array;
@@ -20,13 +20,27 @@ export interface TestRegion {
   secret: string;
   /** A signed token, for publishing `concert` unless said otherwise. */
   token: (changes?: Partial<NewToken>) => Promise<string>;
-  close: () => Promise<void>;
+  /** The name of a stream that no other test has. */
+  newStream: () => string;
 }
 
-/** Sets the environment that handlers read: import them after this. */
-export async function startRegion(environment: Record<string, string> = {}): Promise<TestRegion> {
+let started: Promise<TestRegion> | undefined;
+
+/**
+ * Sets the environment that handlers read: import them after this. A function reads its environment once, so the
+ * region is one for as long as the process that runs the tests, and ends with it.
+ */
+export const startRegion = (): Promise<TestRegion> => {
+  started ??= start();
+  return started;
+};
+
+async function start(): Promise<TestRegion> {
   const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
-  const database = await startDatabase({ regions: [REGION], credentials });
+  const [database, other] = await Promise.all([
+    startDatabase({ regions: [REGION], credentials }),
+    startOtherRegion(),
+  ]);
   const [clusterKey, tokenKey] = [randomBytes(32), randomBytes(32)];
   Object.assign(process.env, {
     AWS_ACCESS_KEY_ID: credentials.accessKeyId,
@@ -34,7 +48,7 @@ export async function startRegion(environment: Record<string, string> = {}): Pro
     MERIDIAN_REGION: REGION,
     MERIDIAN_REGIONS: JSON.stringify([
       { id: REGION, api: API },
-      { id: 'us-east-1', api: OTHER_API },
+      { id: 'us-east-1', api: other.api },
     ]),
     MERIDIAN_STREAMS_TABLE: STREAMS_TABLE,
     MERIDIAN_NODES_TABLE: nodesTable(REGION),
@@ -45,15 +59,18 @@ export async function startRegion(environment: Record<string, string> = {}): Pro
     MERIDIAN_SESSION_KEY: randomBytes(32).toString('base64'),
     // Nothing is remembered: a test sees what it wrote.
     MERIDIAN_ROUTE_CACHE_MS: '0',
-    ...environment,
+    // A test may take longer than three heartbeats.
+    MERIDIAN_NODE_DEAD_AFTER_MS: '60000',
+    MERIDIAN_CALL_MS: '1000',
   });
   const secret = randomUUID();
   await new DynamoControlStore(database.documents, CONTROL_TABLE).addSecret(secret, {
     account: 'test',
     label: 'test',
   });
+  let streams = 0;
   return {
-    database,
+    other,
     streamMap: new DynamoStreamMap(database.documents, STREAMS_TABLE),
     registry: new DynamoNodeRegistry(database.documents, nodesTable(REGION)),
     clusterKey,
@@ -66,6 +83,9 @@ export async function startRegion(environment: Record<string, string> = {}): Pro
         expiresAt: Math.floor(Date.now() / 1_000) + 60,
         ...changes,
       }),
-    close: () => database.close(),
+    newStream: () => {
+      streams += 1;
+      return `stream-${streams}`;
+    },
   };
 }

@@ -3,31 +3,23 @@
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import type { StreamReport } from '#routing/node-messages.ts';
 import { originClaim, regionClaim } from '#test/unit/routing/samples.ts';
-import { API, call, type Handler } from '../events.ts';
-import { type OtherRegion, startOtherRegion } from '../other-region.ts';
+import { call, type Handler } from '../events.ts';
 import { REGION, startRegion, type TestRegion } from '../region.ts';
 
-let other: OtherRegion;
 let region: TestRegion;
 let handler: Handler;
 const warned = vi.spyOn(console, 'warn');
 
 beforeAll(async () => {
-  other = await startOtherRegion();
-  const regions = [
-    { id: REGION, api: API },
-    { id: 'us-east-1', api: other.api },
-  ];
-  region = await startRegion({ MERIDIAN_REGIONS: JSON.stringify(regions) });
+  region = await startRegion();
   ({ handler } = await import('#functions/api/handler.ts'));
 });
 afterAll(() => {
-  other.close();
-  return region.close();
+  vi.restoreAllMocks();
 });
 beforeEach(() => {
-  other.says = undefined;
-  other.asked.length = 0;
+  region.other.says = undefined;
+  region.other.asked.length = 0;
   warned.mockReset().mockImplementation(() => undefined);
 });
 
@@ -57,7 +49,7 @@ it.each(['/api/streams', '/api/streams/concert'])(
       });
       expect(answer.headers['www-authenticate']).toContain('Bearer');
     }
-    expect(other.asked).toEqual([]);
+    expect(region.other.asked).toEqual([]);
   },
 );
 
@@ -69,7 +61,7 @@ it('a stream that nobody publishes anywhere is a 404', async () => {
 it('a stream’s tree is every region’s part and the map’s claims', async () => {
   await region.streamMap.claimOrigin(originClaim({ stream: 'tree', epoch: 4, startedAt: 0 }), undefined);
   await region.streamMap.claimRegion(regionClaim({ stream: 'tree', epoch: 2 }), undefined);
-  other.says = { region: 'us-east-1', nodes: [report] };
+  region.other.says = { region: 'us-east-1', nodes: [report] };
   const { children, region: _, stream, ...node } = report;
   expect((await get('/api/streams/tree')).json).toEqual({
     status: 'success',
@@ -83,7 +75,7 @@ it('a stream’s tree is every region’s part and the map’s claims', async ()
     },
   });
   expect([stream, children]).toEqual(['tree', []]);
-  expect(other.asked.map(({ url, headers }) => [url, headers.authorization])).toEqual([
+  expect(region.other.asked.map(({ url, headers }) => [url, headers.authorization])).toEqual([
     ['/api/streams/tree?region=self', `Bearer ${region.secret}`],
   ]);
 });
@@ -98,7 +90,7 @@ it('a region that does not answer is left out, and the log says so', async () =>
 
 it('a region asked for its own part asks no other', async () => {
   expect((await get('/api/streams/tree?region=self')).json).toEqual({ region: REGION, nodes: [] });
-  expect(other.asked).toEqual([]);
+  expect(region.other.asked).toEqual([]);
 });
 
 it('lists each live stream once, with its active origin', async () => {

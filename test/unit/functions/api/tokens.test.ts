@@ -1,6 +1,6 @@
 // New tokens by the control API: what they are good for, and which requests are refused.
 
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import type { TokenClaims, verifyToken } from '#routing/tokens.ts';
 import { call, type Handler } from '../events.ts';
 import { startRegion, type TestRegion } from '../region.ts';
@@ -16,7 +16,6 @@ beforeAll(async () => {
   const key = Buffer.from(process.env.MERIDIAN_TOKEN_KEY ?? '', 'base64');
   check = (token, use, stream) => verify(key, String(token), { use, stream });
 });
-afterAll(() => region.close());
 
 const create = (path: string, body: unknown, secret = region.secret) =>
   call(handler, {

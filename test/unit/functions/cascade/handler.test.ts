@@ -1,7 +1,7 @@
 // The door between regions: a leg from the region's origin or from whom the origin names, and notices passed on.
 
 import { pino } from 'pino';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type Certificate, makeCertificate } from '#media-fleet/certificate.ts';
 import { type ControlRequest, ControlServer } from '#media-fleet/control-server.ts';
 import type { LegAnswer, LegRequest, Notice } from '#routing/node-messages.ts';
@@ -15,23 +15,17 @@ let region: TestRegion;
 let handler: Handler;
 let certificates: Certificate[];
 let stream: string;
-let streams = 0;
 let nodes: { record: NodeRecord; server: ControlServer }[];
 /** What the nodes were asked, as `nodeId path`. */
 let asked: string[];
 
 beforeAll(async () => {
   certificates = await Promise.all(['first', 'second', 'third'].map(makeCertificate));
-  region = await startRegion({ MERIDIAN_CALL_MS: '1000' });
+  region = await startRegion();
   ({ handler } = await import('#functions/cascade/handler.ts'));
 });
-afterAll(async () => {
-  (await import('#functions/context.ts')).context().nodes.close();
-  await region.close();
-});
 beforeEach(() => {
-  streams += 1;
-  stream = `stream-${streams}`;
+  stream = region.newStream();
   nodes = [];
   asked = [];
 });

@@ -2,37 +2,30 @@
 
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { nodeRecord } from '#test/unit/routing/samples.ts';
-import { API, call, type Handler } from '../events.ts';
-import { type OtherRegion, startOtherRegion } from '../other-region.ts';
+import { call, type Handler } from '../events.ts';
 import { REGION, startRegion, type TestRegion } from '../region.ts';
 
-let other: OtherRegion;
 let region: TestRegion;
 let handler: Handler;
 const now = Date.now();
 const load = { publishers: 0, viewers: 0, legs: 0, cpu: 0.256, memory: 123_456 };
+const registered = [
+  nodeRecord({ nodeId: 'i-living', heartbeatAt: now, load }),
+  nodeRecord({ nodeId: 'i-dead', heartbeatAt: now - 120_000 }),
+];
 
 beforeAll(async () => {
-  other = await startOtherRegion();
-  const regions = [
-    { id: REGION, api: API },
-    { id: 'us-east-1', api: other.api },
-  ];
-  region = await startRegion({
-    MERIDIAN_REGIONS: JSON.stringify(regions),
-    MERIDIAN_NODE_DEAD_AFTER_MS: '60000',
-  });
+  region = await startRegion();
   ({ handler } = await import('#functions/cluster-nodes/handler.ts'));
-  await region.registry.beat(nodeRecord({ nodeId: 'i-living', heartbeatAt: now, load }));
-  await region.registry.beat(nodeRecord({ nodeId: 'i-dead', heartbeatAt: now - 120_000 }));
+  await Promise.all(registered.map((record) => region.registry.beat(record)));
 });
 afterAll(() => {
-  other.close();
-  return region.close();
+  vi.restoreAllMocks();
+  return Promise.all(registered.map((record) => region.registry.remove(record)));
 });
 beforeEach(() => {
-  other.says = undefined;
-  other.asked.length = 0;
+  region.other.says = undefined;
+  region.other.asked.length = 0;
   vi.spyOn(console, 'warn').mockImplementation(() => undefined);
 });
 
@@ -56,7 +49,7 @@ const living = {
 const elsewhere = { ...living, id: 'i-elsewhere', nodeGroup: 'us-east-1' };
 
 it('lists every region’s nodes, dead ones as dead', async () => {
-  other.says = [elsewhere];
+  region.other.says = [elsewhere];
   const { status, json } = await get();
   expect(status).toBe(200);
   expect(json).toHaveLength(3);
@@ -66,31 +59,33 @@ it('lists every region’s nodes, dead ones as dead', async () => {
 });
 
 it('counts them', async () => {
-  other.says = [elsewhere];
+  region.other.says = [elsewhere];
   expect((await get('/count')).json).toEqual({ number: 3 });
 });
 
 it('finds one by its id, in whichever region, and says 404 of another', async () => {
-  other.says = [elsewhere];
+  region.other.says = [elsewhere];
   expect((await get('/i-elsewhere')).json).toEqual(elsewhere);
   expect(await get('/i-nowhere')).toMatchObject({ status: 404, json: { success: false } });
 });
 
 it('whichever path was called, the others are asked for their lists', async () => {
-  other.says = [];
+  region.other.says = [];
   for (const path of ['', '/count', '/i-living']) await get(path);
-  expect(other.asked.map(({ url }) => url)).toEqual(Array(3).fill('/rest/v2/cluster-nodes?region=self'));
+  expect(region.other.asked.map(({ url }) => url)).toEqual(
+    Array(3).fill('/rest/v2/cluster-nodes?region=self'),
+  );
 });
 
 it('a region that does not answer, or not in this form, is left out', async () => {
   expect((await get()).json).toHaveLength(2);
-  other.says = [{ id: 'i-odd' }];
+  region.other.says = [{ id: 'i-odd' }];
   expect((await get()).json).toHaveLength(2);
 });
 
 it('a region asked for its own part asks no other', async () => {
   expect((await get('?region=self')).json).toHaveLength(2);
-  expect(other.asked).toEqual([]);
+  expect(region.other.asked).toEqual([]);
 });
 
 it('needs an API secret', async () => {

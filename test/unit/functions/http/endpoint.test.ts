@@ -1,11 +1,12 @@
 // What every HTTP function has around its routes, and how a request is read.
 
-import { beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, beforeEach, expect, it, vi } from 'vitest';
 import { bearerToken, bodyText, endpoint, jsonBody, pathParameter } from '#functions/http/endpoint.ts';
 import { Problem } from '#routing/problem.ts';
 import { call, httpEvent } from '../events.ts';
 
 const logged = vi.spyOn(console, 'error');
+afterAll(() => logged.mockRestore());
 beforeEach(() => {
   logged.mockReset().mockImplementation(() => undefined);
 });

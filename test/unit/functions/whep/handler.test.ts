@@ -1,6 +1,6 @@
 // WHEP as a viewer sees it, up to the point where a node is needed.
 
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { beforeAll, beforeEach, expect, it } from 'vitest';
 import type { OriginClaim } from '#routing/claims.ts';
 import { originClaim } from '#test/unit/routing/samples.ts';
 import { call, type Handler, type Sent } from '../events.ts';
@@ -9,16 +9,13 @@ import { startRegion, type TestRegion } from '../region.ts';
 let region: TestRegion;
 let handler: Handler;
 let stream: string;
-let streams = 0;
 
 beforeAll(async () => {
   region = await startRegion();
   ({ handler } = await import('#functions/whep/handler.ts'));
 });
-afterAll(() => region.close());
 beforeEach(() => {
-  streams += 1;
-  stream = `stream-${streams}`;
+  stream = region.newStream();
 });
 
 const post = (headers: Record<string, string> = {}, changes: Partial<Sent> = {}) =>

@@ -1,24 +1,21 @@
 // WHIP as a publisher sees it, up to the point where a node is needed.
 
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { beforeAll, beforeEach, expect, it } from 'vitest';
 import type { OriginClaim } from '#routing/claims.ts';
 import { originClaim } from '#test/unit/routing/samples.ts';
 import { call, type Handler, type Sent } from '../events.ts';
-import { OTHER_API, startRegion, type TestRegion } from '../region.ts';
+import { startRegion, type TestRegion } from '../region.ts';
 
 let region: TestRegion;
 let handler: Handler;
 let stream: string;
-let streams = 0;
 
 beforeAll(async () => {
   region = await startRegion();
   ({ handler } = await import('#functions/whip/handler.ts'));
 });
-afterAll(() => region.close());
 beforeEach(() => {
-  streams += 1;
-  stream = `stream-${streams}`;
+  stream = region.newStream();
 });
 
 const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
@@ -110,7 +107,7 @@ it('sends a publisher to the region that its token pins, with a ticket that work
   const answer = await post(bearer(pinned));
   expect(answer).toMatchObject({ status: 307, headers: { 'cache-control': 'no-store' } });
   const location = new URL(answer.headers.location ?? '');
-  expect(`${location.origin}${location.pathname}`).toBe(`${OTHER_API}/whip/${stream}`);
+  expect(`${location.origin}${location.pathname}`).toBe(`${region.other.api}/whip/${stream}`);
 
   const ticket = location.searchParams.get('token') ?? '';
   const { exp, ...claims } = payloadOf(ticket);
