@@ -7,7 +7,8 @@ import { z } from 'zod';
 import { type Account, DynamoControlStore } from '#routing/control-store.ts';
 import { DynamoNodeRegistry } from '#routing/dynamo-node-registry.ts';
 import { DynamoStreamMap } from '#routing/dynamo-stream-map.ts';
-import { regionApis, secretKey } from '#routing/environment.ts';
+import { json, regionApis, secretKey } from '#routing/environment.ts';
+import { type IceServers, iceServers } from '#routing/ice-servers.ts';
 import { regionId } from '#routing/names.ts';
 import { NodeClient } from '#routing/node-client.ts';
 import { aliveNodes, type NodeRecord } from '#routing/node-record.ts';
@@ -32,6 +33,8 @@ const environmentSchema = z.object({
   MERIDIAN_CLUSTER_KEY: secretKey,
   MERIDIAN_TOKEN_KEY: secretKey,
   MERIDIAN_SESSION_KEY: secretKey,
+  /** STUN and TURN servers that clients are told of: `[{"url":"turn:…","secret":"…"}]`. */
+  MERIDIAN_ICE_SERVERS: json.pipe(iceServers).default([]),
 });
 
 export interface FunctionContext {
@@ -43,6 +46,7 @@ export interface FunctionContext {
   nodes: NodeClient;
   sessionUrls: SessionUrls;
   tokenKey: Uint8Array;
+  iceServers: IceServers;
   /** The account of an API secret, remembered for {@link SECRET_CACHE} ms. */
   accountOf: (apiSecret: string) => Promise<Account | undefined>;
   /** The region's living nodes. */
@@ -91,6 +95,7 @@ export function contextFrom(environment: NodeJS.ProcessEnv): FunctionContext {
     nodes: new NodeClient(config.MERIDIAN_CLUSTER_KEY),
     sessionUrls: new SessionUrls(config.MERIDIAN_SESSION_KEY.slice(0, 32)),
     tokenKey: config.MERIDIAN_TOKEN_KEY,
+    iceServers: config.MERIDIAN_ICE_SERVERS,
     accountOf: async (secret) => (await accounts.forceFetch(secret)).account,
     aliveNodes: async () => aliveNodes(await routes.nodes(), Date.now(), timing.nodeDeadAfter),
   };

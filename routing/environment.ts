@@ -11,15 +11,15 @@ export const secretKey = z.base64().transform((text, context) => {
   return z.NEVER;
 });
 
+/** A variable that holds JSON. */
+export const json = z.string().transform((text, context): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    context.addIssue('not JSON');
+    return z.NEVER;
+  }
+});
+
 /** Every region and its HTTP API: `[{"id":"eu-west-1","api":"https://eu-west-1.live.example.com"}]`. */
-export const regionApis = z
-  .string()
-  .transform((text, context): unknown => {
-    try {
-      return JSON.parse(text);
-    } catch {
-      context.addIssue('not JSON');
-      return z.NEVER;
-    }
-  })
-  .pipe(z.array(z.object({ id: regionId, api: z.url() })).min(1));
+export const regionApis = json.pipe(z.array(z.object({ id: regionId, api: z.url() })).min(1));

@@ -1,6 +1,7 @@
 // Opening a session on a node with room, and everything that happens at a session's URL.
 
 import type { z } from 'zod';
+import { iceLinks } from '#routing/ice-servers.ts';
 import { streamName } from '#routing/names.ts';
 import { NodeUnreachable } from '#routing/node-client.ts';
 import { nothing, patchAnswer, type SessionAnswer, sessionAnswer } from '#routing/node-messages.ts';
@@ -71,7 +72,7 @@ export async function openSession(context: FunctionContext, request: OpenRequest
 }
 
 async function created(
-  { sessionUrls, region }: FunctionContext,
+  { sessionUrls, region, iceServers }: FunctionContext,
   { use, stream, protected: isProtected }: OpenRequest,
   { nodeId, incarnation, control, fingerprint }: NodeRecord,
   { sessionId, answer, etag }: SessionAnswer,
@@ -86,9 +87,11 @@ async function created(
     control,
     fingerprint,
   });
+  const links = iceLinks(iceServers, sessionId, Date.now());
   return {
     statusCode: 201,
     headers: {
+      ...(links.length === 0 ? {} : { Link: links.join(', ') }),
       'Content-Type': 'application/sdp',
       // Absolute and regional: the global name may lead to another region next time (RFC 9725 section 4.6).
       Location: new URL(`/${use}/${encodeURIComponent(stream)}/${sealed}`, region.api).href,
