@@ -1,6 +1,7 @@
 // What the control server does for each path: admission first, then the streams.
 
 import {
+  counterAnswer,
   legRequest,
   type NodeStatus,
   notice,
@@ -57,6 +58,14 @@ export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
       handle: async ({ params, body }) => {
         const { fragment, ifMatch } = parse(patchRequest, body, 'patch');
         return { v: 1, ...(await streams.session(params.id ?? '').patch(fragment, ifMatch)) };
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/sessions/{id}/answer',
+      handle: async ({ params, body }) => {
+        await streams.answer(params.id ?? '', parse(counterAnswer, body, 'answer').answer);
+        return { v: 1 };
       },
     },
     {

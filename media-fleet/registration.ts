@@ -1,5 +1,6 @@
 // The node's place in the registry: its item, written again with every heartbeat, removed when it stops.
 
+import pRetry from 'p-retry';
 import type { Logger } from 'pino';
 import type { NodeRecord } from '#routing/node-record.ts';
 import type { NodeRegistry } from '#routing/node-registry.ts';
@@ -12,6 +13,11 @@ export interface RegistrationOptions {
   interval: number;
   log: Logger;
 }
+
+/** The first beat is tried again: a fleet may start while its registry is busy. Milliseconds. */
+const FIRST_BEAT = { deadline: 5_000, retries: 4 };
+/** No beat is given less than this, in ms, however short the interval. */
+const MIN_DEADLINE = 1_000;
 
 /**
  * Beats until it is closed. A registry that does not answer changes nothing about the node: it goes on serving, and
@@ -29,10 +35,13 @@ export class Registration {
     this.#options = options;
   }
 
-  /** @throws Error when the first beat does not reach the registry: a node that nobody can find is no use. */
+  /**
+   * @throws Error when the first beat does not reach the registry in about a minute: a node that nobody can find is
+   * no use, and whoever started it may start it again.
+   */
   static async start(options: RegistrationOptions): Promise<Registration> {
     const registration = new Registration(options);
-    await registration.#beat();
+    await pRetry(() => registration.#beat(FIRST_BEAT.deadline), { retries: FIRST_BEAT.retries });
     registration.#schedule();
     return registration;
   }
@@ -49,7 +58,8 @@ export class Registration {
     // A little irregular, so that the nodes of a region do not all write in the same moment.
     const delay = interval * (0.9 + Math.random() * 0.2);
     this.#timer = setTimeout(() => {
-      this.#beating = this.#beat()
+      // A beat that takes longer than the next one's turn is a missed one.
+      this.#beating = this.#beat(Math.max(interval, MIN_DEADLINE))
         .then(
           () => {
             if (this.#failing) log.info('the registry answers again');
@@ -67,10 +77,9 @@ export class Registration {
     }, delay);
   }
 
-  async #beat(): Promise<void> {
-    const { registry, record, interval } = this.#options;
-    // A beat that takes longer than the next one's turn is a missed one.
-    const deadline = AbortSignal.timeout(Math.max(interval, 1_000));
+  async #beat(within: number): Promise<void> {
+    const { registry, record } = this.#options;
+    const deadline = AbortSignal.timeout(within);
     const started = performance.now();
     const beat = { ...record(), heartbeatAt: Date.now(), registryMs: Math.round(this.#lastBeatMs) };
     await registry.beat(beat, AbortSignal.any([deadline, this.#stopped.signal]));

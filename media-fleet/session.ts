@@ -19,29 +19,31 @@ export type SessionEnd =
 
 export interface SessionOptions {
   transport: WebRtcTransport;
-  offer: Offer;
-  /** Milliseconds from the answer to connected DTLS. */
+  /** The client's own description; undefined while we wait for its answer to our counter-offer. */
+  remote: RemoteDescription | undefined;
+  /** Milliseconds from now to connected DTLS. */
   connectWithin: number;
 }
+
+/** What a session must know of a client's offer or answer. */
+export type RemoteDescription = Pick<Offer, 'ice' | 'media'>;
 
 /** A session; `close` is idempotent, and `end` is emitted once, whoever ended it. */
 export class Session extends EventEmitter<{ connected: []; end: [SessionEnd] }> {
   readonly id = randomUUID();
   readonly transport: WebRtcTransport;
-  readonly #firstKind: string;
-  readonly #firstMid: string;
   readonly #connectTimer: NodeJS.Timeout;
-  #remoteUsernameFragment: string;
+  #remoteUsernameFragment: string | undefined;
+  /** The section that carries the bundle's candidates. */
+  #tagged: { kind: string; mid: string } = { kind: 'audio', mid: '0' };
   #etag = newEtag();
   #connected = false;
   #ended = false;
 
-  constructor({ transport, offer, connectWithin }: SessionOptions) {
+  constructor({ transport, remote, connectWithin }: SessionOptions) {
     super();
     this.transport = transport;
-    this.#remoteUsernameFragment = offer.ice.usernameFragment;
-    this.#firstKind = offer.media[0]?.kind ?? 'audio';
-    this.#firstMid = offer.media[0]?.mid ?? '0';
+    if (remote) this.learn(remote);
     this.#connectTimer = setTimeout(() => this.close('never-connected'), connectWithin);
     transport.on('dtlsstatechange', (state) => {
       if (state === 'connected' && !this.#connected) {
@@ -87,7 +89,13 @@ export class Session extends EventEmitter<{ connected: []; end: [SessionEnd] }> 
     await this.transport.restartIce();
     this.#remoteUsernameFragment = usernameFragment;
     this.#etag = newEtag();
-    return { fragment: writeFragment(this.transport, this.#firstKind, this.#firstMid), etag: this.#etag };
+    return { fragment: writeFragment(this.transport, this.#tagged.kind, this.#tagged.mid), etag: this.#etag };
+  }
+
+  /** Takes in what the client says of its end. */
+  protected learn({ ice, media: [first] }: RemoteDescription): void {
+    this.#remoteUsernameFragment = ice.usernameFragment;
+    if (first) this.#tagged = first;
   }
 
   close(end: SessionEnd): void {

@@ -10,10 +10,11 @@ import { HUB_CODECS, type Layout, layoutKey } from './codecs.ts';
 import { hubServes, Outlet } from './outlet.ts';
 import { Pulse } from './pulse.ts';
 import { writeAnswer } from './sdp/answer.ts';
+import { writeCounterOffer } from './sdp/counter-offer.ts';
 import { readOffer } from './sdp/offer.ts';
 import type { SessionEnd } from './session.ts';
 import { type FedHub, notLive, type Self, type Source } from './source.ts';
-import { planViewing, Viewer } from './viewer.ts';
+import { planViewing, Viewer, viewedSections } from './viewer.ts';
 import type { MediaWorker, Workers } from './workers.ts';
 
 export interface StreamOptions {
@@ -23,6 +24,12 @@ export interface StreamOptions {
   timing: Timing;
   log: Logger;
 }
+
+/** The outlet of viewers that took our own offer: the hub itself, whatever its tracks' numbers. */
+const HUB_OUTLET = 'hub';
+
+/** How long a player may take to answer and connect (the WHEP draft's default validity of a counter-offer), in ms. */
+const COUNTER_OFFER_LIFE = 30_000;
 
 /** An outlet and how many viewers hold it, those included that are still joining. */
 interface SharedOutlet {
@@ -137,14 +144,16 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
     let viewer: Viewer | undefined;
     try {
       const transport = await this.#workers.createSessionTransport(media, outlet.router);
-      const capabilities = outlet.router.rtpCapabilities;
+      const offered = outlet.router.rtpCapabilities;
+      const sections = viewedSections(plan, offered);
+      const connectWithin = this.#timing.connect;
       viewer = new Viewer({
         outlet: key,
         transport,
-        offer,
-        plan,
-        capabilities,
-        connectWithin: this.#timing.connect,
+        remote: offer,
+        sections,
+        offered,
+        connectWithin,
         log: this.#log,
       });
       this.#keep(viewer, key);
@@ -154,6 +163,40 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
     } catch (error) {
       if (viewer) viewer.close('node-closing');
       else this.#releaseOutlet(key);
+      throw error;
+    }
+  }
+
+  /**
+   * A viewer that asked for a counter-offer: with mediasoup's own numbers, RTX and header extensions it has a bandwidth
+   * estimate, by which mediasoup chooses among simulcast layers. The hub serves it.
+   * @throws Problem 409 when the stream has no source.
+   */
+  async addViewerByCounterOffer(): Promise<{ viewer: Viewer; answer: string }> {
+    const source = this.#source;
+    if (source === undefined) throw notLive(this.name);
+    const outlet = await this.#acquireOutlet(HUB_OUTLET, [], this.#worker);
+    let viewer: Viewer | undefined;
+    try {
+      const transport = await this.#workers.createSessionTransport(this.#worker, outlet.router);
+      const offered = this.hub.rtpCapabilities;
+      const connectWithin = COUNTER_OFFER_LIFE;
+      viewer = new Viewer({
+        outlet: HUB_OUTLET,
+        transport,
+        remote: undefined,
+        sections: [],
+        offered,
+        connectWithin,
+        log: this.#log,
+      });
+      this.#keep(viewer, HUB_OUTLET);
+      if (this.#closed) throw notLive(this.name);
+      await viewer.show(outlet.tracks);
+      return { viewer, answer: writeCounterOffer(transport, source.tracks, offered, this.name) };
+    } catch (error) {
+      if (viewer) viewer.close('node-closing');
+      else this.#releaseOutlet(HUB_OUTLET);
       throw error;
     }
   }

@@ -20,6 +20,7 @@ import { readOffer } from './sdp/offer.ts';
 import { Session, type SessionEnd } from './session.ts';
 import type { Self, Source } from './source.ts';
 import { Stream } from './stream.ts';
+import { nothingOffered, Viewer } from './viewer.ts';
 
 /** Sessions that ended without their client's DELETE, remembered for as long as one may still come; ttl in ms. */
 const JUST_ENDED = { max: 10_000, ttl: 30_000 };
@@ -83,7 +84,7 @@ export class Streams {
     let session: Session | undefined;
     try {
       const transport = await workers.createSessionTransport(entry.stream.worker, entry.stream.hub);
-      session = new Session({ transport, offer, connectWithin: timing.connect });
+      session = new Session({ transport, remote: offer, connectWithin: timing.connect });
       entry.publishing.add(session);
       const published = await publish(offer, transport, entry.stream.hub);
       this.#runPublisher(entry, session, published, request);
@@ -100,7 +101,12 @@ export class Streams {
   }
 
   /** Opens a WHEP session, pulling the stream first where it is not here. */
-  async watch({ stream: name, offer, claims }: WhepRequest): Promise<{ session: Session; answer: string }> {
+  async watch({
+    stream: name,
+    offer,
+    claims,
+    counterOffer,
+  }: WhepRequest): Promise<{ session: Session; answer: string }> {
     // What is not even an offer must cost no leg.
     readOffer(offer);
     const entry = await this.#hold(name);
@@ -109,7 +115,9 @@ export class Streams {
         entry.pull ??= this.#pull(entry, { hint: claims, settled: false });
         await entry.pull.ready;
       }
-      const { viewer, answer } = await entry.stream.addViewer(offer);
+      const { viewer, answer } = counterOffer
+        ? await entry.stream.addViewerByCounterOffer()
+        : await entry.stream.addViewer(offer);
       this.#viewers += 1;
       this.#keepSession(viewer, () => {
         this.#viewers -= 1;
@@ -127,6 +135,16 @@ export class Streams {
    */
   endSession(id: string): void {
     if (!this.#justEnded.delete(id)) this.session(id).close('deleted');
+  }
+
+  /**
+   * A player's answer to the counter-offer that it got.
+   * @throws Problem 404 when the session has ended, 409 when it has no counter-offer to answer.
+   */
+  async answer(id: string, text: string): Promise<void> {
+    const session = this.session(id);
+    if (!(session instanceof Viewer)) throw nothingOffered();
+    await session.answer(text);
   }
 
   /** @throws Problem 404 */

@@ -5,7 +5,8 @@ import type { Logger } from 'pino';
 import { Problem } from '#routing/problem.ts';
 import type { Layout, LayoutCodec } from './codecs.ts';
 import type { AnsweredCodec, AnsweredMedia } from './sdp/answer.ts';
-import type { Offer, OfferedCodec, OfferedMedia } from './sdp/offer.ts';
+import { answeredSections } from './sdp/counter-offer.ts';
+import { type Offer, type OfferedCodec, type OfferedMedia, readOffer } from './sdp/offer.ts';
 import { Session, type SessionOptions } from './session.ts';
 
 /** What a viewer gets of a stream: the layout its outlet must have, and what its answer says. */
@@ -121,11 +122,32 @@ function trackCodec(track: Producer): LayoutCodec['codec'] {
   };
 }
 
+export const nothingOffered = (): Problem =>
+  new Problem(409, 'nothing-offered', 'this session has no counter-offer that waits for an answer');
+
+/** A section that the viewer receives, and what it can receive there, in its outlet's numbers. */
+export interface ViewedSection {
+  kind: 'audio' | 'video';
+  mid: string;
+  capabilities: RtpCapabilities;
+}
+
+/** The sections of a plain answer. @param outlet the capabilities of the outlet's router. */
+export const viewedSections = ({ media }: ViewingPlan, outlet: RtpCapabilities): ViewedSection[] =>
+  media
+    .filter(({ direction }) => direction === 'sendonly')
+    .map(({ offered, codec }) => ({
+      kind: offered.kind,
+      mid: offered.mid,
+      capabilities: viewerCapabilities(codec, outlet),
+    }));
+
 export interface ViewerOptions extends SessionOptions {
   outlet: string;
-  plan: ViewingPlan;
-  /** The capabilities of the outlet's router. */
-  capabilities: RtpCapabilities;
+  /** None yet where the viewer has still to answer a counter-offer. */
+  sections: readonly ViewedSection[];
+  /** The capabilities of the outlet's router, which a counter-offer offers. */
+  offered: RtpCapabilities;
   log: Logger;
 }
 
@@ -133,23 +155,33 @@ export interface ViewerOptions extends SessionOptions {
 export class Viewer extends Session {
   /** The key of the outlet that serves it. */
   readonly outlet: string;
-  readonly #sections: readonly { kind: 'audio' | 'video'; mid: string; capabilities: RtpCapabilities }[];
+  #sections: readonly ViewedSection[];
+  readonly #offered: RtpCapabilities;
   readonly #log: Logger;
   readonly #consumers = new Map<'audio' | 'video', Consumer>();
   #wanted: readonly Producer[] = [];
   #applying: Promise<void> = Promise.resolve();
 
-  constructor({ outlet, plan, capabilities, log, ...session }: ViewerOptions) {
+  constructor({ outlet, sections, offered, log, ...session }: ViewerOptions) {
     super(session);
     this.outlet = outlet;
     this.#log = log;
-    this.#sections = plan.media
-      .filter(({ direction }) => direction === 'sendonly')
-      .map(({ offered, codec }) => ({
-        kind: offered.kind,
-        mid: offered.mid,
-        capabilities: viewerCapabilities(codec, capabilities),
-      }));
+    this.#sections = sections;
+    this.#offered = offered;
+  }
+
+  /**
+   * The viewer's answer to our counter-offer.
+   * @throws Problem 409 when there is none to answer, 400 or 422 when it is no answer to it.
+   */
+  async answer(text: string): Promise<void> {
+    if (this.#sections.length > 0) {
+      throw nothingOffered();
+    }
+    const answer = readOffer(text);
+    this.#sections = answeredSections(answer, this.#offered);
+    this.learn(answer);
+    await Promise.all([this.transport.connect({ dtlsParameters: answer.dtls }), this.show(this.#wanted)]);
   }
 
   /** Whether it negotiated a section of this kind. */

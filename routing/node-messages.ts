@@ -30,6 +30,8 @@ export const whepRequest = z.object({
   offer: sdp,
   /** What the function read of the stream map, so that the node need not read it again. */
   claims: streamClaims,
+  /** The player asked for a counter-offer: the answer then holds our offer, and the player's answer follows. */
+  counterOffer: z.boolean(),
 });
 export type WhepRequest = z.infer<typeof whepRequest>;
 
@@ -37,11 +39,15 @@ export type WhepRequest = z.infer<typeof whepRequest>;
 export const sessionAnswer = z.object({
   v,
   sessionId: z.uuid(),
+  /** Our answer, or our counter-offer where one was asked for. */
   answer: sdp,
   /** The ICE session's entity tag, quoted (RFC 9725 section 4.3.1). */
   etag: z.string(),
 });
 export type SessionAnswer = z.infer<typeof sessionAnswer>;
+
+/** `POST /v1/sessions/{id}/answer`: the player's answer to a counter-offer. */
+export const counterAnswer = z.object({ v, answer: sdp });
 
 /** `PATCH /v1/sessions/{id}` */
 export const patchRequest = z.object({ v, fragment: sdp, ifMatch: z.string() });

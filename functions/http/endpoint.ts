@@ -37,8 +37,8 @@ export function endpoint({ routes: given, errorBody = problemDetails }: Endpoint
       httpCors({
         origin: '*',
         methods: 'GET,HEAD,POST,PATCH,DELETE,OPTIONS',
-        headers: 'Authorization, Content-Type, If-Match',
-        exposeHeaders: 'Location, Link, ETag, Accept-Post, Retry-After',
+        headers: 'Authorization, Content-Type, If-Match, Prefer',
+        exposeHeaders: 'Location, Link, ETag, Accept-Post, Retry-After, Preference-Applied',
         maxAge: PREFLIGHT_AGE,
       }),
     )

@@ -12,8 +12,7 @@ export function sdpBody(
   event: HttpEvent,
   mediaType: 'application/sdp' | 'application/trickle-ice-sdpfrag',
 ): string {
-  const given = (event.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
-  if (given !== mediaType) {
+  if (!isMediaType(event, mediaType)) {
     throw new Problem(415, 'unsupported-media-type', `the Content-Type must be ${mediaType}`, {
       Accept: mediaType,
     });
@@ -25,6 +24,10 @@ export function sdpBody(
   if (text.trim() === '') throw new Problem(400, 'malformed-sdp', 'the body is empty');
   return text;
 }
+
+/** Whether the body's Content-Type is this one, whatever its case and parameters. */
+export const isMediaType = ({ headers }: HttpEvent, mediaType: string): boolean =>
+  (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() === mediaType;
 
 /** RFC 9725 section 4.2: any OPTIONS gets 200, without credentials, and learns what a POST takes. */
 export const options = (): HttpAnswer => ({

@@ -12,7 +12,7 @@ import { type SessionTicket, unknownSession } from '#routing/session-url.ts';
 import { verifyToken } from '#routing/tokens.ts';
 import type { FunctionContext } from '../context.ts';
 import { bearerToken, type HttpAnswer, type HttpEvent, pathParameter } from './endpoint.ts';
-import { sdpBody } from './sdp.ts';
+import { isMediaType, sdpBody } from './sdp.ts';
 
 /** Nodes that are tried before the region counts as full. */
 const MAX_TRIES = 4;
@@ -26,11 +26,13 @@ export interface OpenRequest {
   body: unknown;
   /** Whether the session's URL asks for a token. */
   protected: boolean;
+  /** The player asked for a counter-offer: its `406` is the good answer. */
+  counterOffer?: boolean;
 }
 
 /**
  * Places a session: a node that refuses or does not answer is left out and another is tried.
- * @returns the `201`.
+ * @returns the `201`, or the `406` of a counter-offer.
  * @throws Problem 503 with `Retry-After` when no node of the region takes it; the node's own Problem when the
  * request is at fault.
  */
@@ -73,7 +75,7 @@ export async function openSession(context: FunctionContext, request: OpenRequest
 
 async function created(
   { sessionUrls, region, iceServers }: FunctionContext,
-  { use, stream, protected: isProtected }: OpenRequest,
+  { use, stream, protected: isProtected, counterOffer = false }: OpenRequest,
   { nodeId, incarnation, control, fingerprint }: NodeRecord,
   { sessionId, answer, etag }: SessionAnswer,
 ): Promise<HttpAnswer> {
@@ -89,8 +91,9 @@ async function created(
   });
   const links = iceLinks(iceServers, sessionId, Date.now());
   return {
-    statusCode: 201,
+    statusCode: counterOffer ? 406 : 201,
     headers: {
+      ...(counterOffer ? { 'Preference-Applied': 'counter-offer', Vary: 'Prefer' } : {}),
       ...(links.length === 0 ? {} : { Link: links.join(', ') }),
       'Content-Type': 'application/sdp',
       // Absolute and regional: the global name may lead to another region next time (RFC 9725 section 4.6).
@@ -109,6 +112,7 @@ export async function patchSession(
   event: HttpEvent,
 ): Promise<HttpAnswer> {
   const ticket = await openTicket(context, use, event);
+  if (use === 'whep' && isMediaType(event, 'application/sdp')) return takeAnswer(context, ticket, event);
   const fragment = sdpBody(event, 'application/trickle-ice-sdpfrag');
   const ifMatch = event.headers['if-match'];
   if (ifMatch === undefined) {
@@ -130,6 +134,17 @@ export async function patchSession(
     },
     body: answer.fragment,
   };
+}
+
+/** The player's answer to a counter-offer (WHEP draft section 4.4): 204. */
+async function takeAnswer(
+  context: FunctionContext,
+  ticket: SessionTicket,
+  event: HttpEvent,
+): Promise<HttpAnswer> {
+  const body = { v: 1, answer: sdpBody(event, 'application/sdp') };
+  await callSession(context, ticket, { method: 'POST', path: '/answer', body, answer: nothing });
+  return { statusCode: 204 };
 }
 
 /** `DELETE` on a session's URL, whatever its `If-Match`. */
@@ -160,9 +175,9 @@ async function openTicket(
 async function callSession<Answer extends z.ZodType>(
   context: FunctionContext,
   ticket: SessionTicket,
-  call: { method: 'PATCH' | 'DELETE'; body?: unknown; answer: Answer },
+  call: { method: 'PATCH' | 'POST' | 'DELETE'; path?: string; body?: unknown; answer: Answer },
 ): Promise<z.output<Answer>> {
-  const path = `/v1/sessions/${ticket.sessionId}`;
+  const path = `/v1/sessions/${ticket.sessionId}${call.path ?? ''}`;
   try {
     return await context.nodes.call(ticket, { ...call, path, timeout: context.timing.call });
   } catch (error) {

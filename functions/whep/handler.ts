@@ -31,9 +31,17 @@ async function post(event: HttpEvent): Promise<HttpAnswer> {
     group: 'edge',
     lastResort,
     protected: isProtected,
-    body: { v: 1, stream, offer, claims },
+    counterOffer: wantsCounterOffer(event),
+    body: { v: 1, stream, offer, claims, counterOffer: wantsCounterOffer(event) },
   });
 }
+
+/**
+ * A player asks for a counter-offer by `Prefer: counter-offer` (RFC 7240's header): the draft leaves open how, and no
+ * player that did not ask may get one.
+ */
+const wantsCounterOffer = ({ headers }: HttpEvent): boolean =>
+  (headers.prefer ?? '').split(',').some((preference) => preference.trim().toLowerCase() === 'counter-offer');
 
 const ENDPOINT = '/whep/{stream}';
 const SESSION = '/whep/{stream}/{session}';

@@ -15,7 +15,7 @@ export interface AnsweredCodec {
 }
 
 export interface AnsweredMedia {
-  offered: OfferedMedia;
+  offered: Pick<OfferedMedia, 'kind' | 'mid' | 'protocol'>;
   direction: 'recvonly' | 'sendonly' | 'inactive';
   codec: AnsweredCodec;
   extensions: readonly { id: number; uri: string }[];
@@ -26,8 +26,15 @@ export interface AnsweredMedia {
 }
 
 /** Writes the answer to an offer. */
-export function writeAnswer(
+export const writeAnswer = (
   offer: Offer,
+  transport: WebRtcTransport,
+  media: readonly AnsweredMedia[],
+): string => writeDescription(offer.answerSetup, transport, media);
+
+/** Writes an answer, or an offer of our own. */
+export function writeDescription(
+  setup: 'active' | 'passive' | 'actpass',
   transport: WebRtcTransport,
   media: readonly AnsweredMedia[],
 ): string {
@@ -44,13 +51,13 @@ export function writeAnswer(
     'a=ice-lite',
     `a=fingerprint:sha-256 ${fingerprint.value}`,
     'a=msid-semantic: WMS *',
-    ...media.flatMap((section, index) => mediaLines(offer, transport, section, index === 0)),
+    ...media.flatMap((section, index) => mediaLines(setup, transport, section, index === 0)),
   ];
   return `${lines.join('\r\n')}\r\n`;
 }
 
 function mediaLines(
-  offer: Offer,
+  setup: string,
   transport: WebRtcTransport,
   section: AnsweredMedia,
   first: boolean,
@@ -68,7 +75,7 @@ function mediaLines(
     ...(section.msid === undefined ? [] : [`a=msid:${section.msid} ${offered.kind}`]),
     `a=ice-ufrag:${transport.iceParameters.usernameFragment}`,
     `a=ice-pwd:${transport.iceParameters.password}`,
-    `a=setup:${offer.answerSetup}`,
+    `a=setup:${setup}`,
     'a=rtcp-mux',
     'a=rtcp-mux-only',
     'a=rtcp-rsize',

@@ -85,6 +85,16 @@ describe('Chromium', () => {
     await Promise.all(viewers.map((viewer) => viewer.stop()));
   });
 
+  test('takes a counter-offer when it asked for one, with the extensions that a bandwidth estimate needs', async () => {
+    const stream = newStream('counter');
+    await publish(stream, { codec: 'video/VP8', rids: ['l', 'm', 'h'] });
+    const url = whep(regions.eu, stream);
+    expect((await watchFrom(await open(), { url, frames: 5 })).extensions).toBe(0);
+    const counterOffered = await watchFrom(await open(), { url, frames: 15, counterOffer: true });
+    expect(counterOffered.codec).toBe('video/VP8');
+    expect(counterOffered.extensions).toBeGreaterThan(3);
+  });
+
   test('is watched by a client with other payload types, and both at once', async () => {
     const stream = newStream('layouts');
     await publish(stream, { codec: 'video/VP8' });

@@ -6,7 +6,11 @@ import { newStream, regions, whep, whip, world } from './support.ts';
 
 test('WHIP and WHEP, row by row', async () => {
   const stream = newStream('conformance');
-  const target = { whip: whip(regions.us, stream), whep: whep(regions.us, stream), token: world.publishToken };
+  const target = {
+    whip: whip(regions.us, stream),
+    whep: whep(regions.us, stream),
+    token: world.publishToken,
+  };
   const verdicts = await runConformance(target, () => undefined);
   expect(verdicts).toHaveLength(ROWS.length);
   const failed = verdicts.filter(({ result }) => result !== 'PASS');

@@ -125,6 +125,8 @@ export interface Watched {
   audioSamples: number;
   /** Milliseconds from before the POST to the first frame on the page. */
   firstFrameAfter: number;
+  /** Header extensions that the server described. */
+  extensions: number;
 }
 
 export interface BrowserWatchOptions {
@@ -132,27 +134,30 @@ export interface BrowserWatchOptions {
   /** How many frames to wait for. */
   frames: number;
   relabel?: BrowserPublishOptions['relabel'];
+  /** Asks for a counter-offer, and takes it. */
+  counterOffer?: boolean;
 }
 
 /** Watches until so many frames are decoded. */
 export function watchFrom(page: Page, options: BrowserWatchOptions): Promise<Watched> {
-  return page.evaluate(async ({ url, frames, relabel }) => {
-    const connection = new RTCPeerConnection();
+  return page.evaluate(async ({ url, frames, relabel, counterOffer }) => {
     const media = new MediaStream();
-    connection.addTransceiver('video', { direction: 'recvonly' });
-    connection.addTransceiver('audio', { direction: 'recvonly' });
-    connection.addEventListener('track', ({ track }) => media.addTrack(track));
     const element = document.createElement('video');
     Object.assign(element, { autoplay: true, muted: true, playsInline: true, srcObject: media });
     document.body.append(element);
+    const connect = () => {
+      const made = new RTCPeerConnection();
+      made.addEventListener('track', ({ track }) => media.addTrack(track));
+      return made;
+    };
+    let connection = connect();
+    connection.addTransceiver('video', { direction: 'recvonly' });
+    connection.addTransceiver('audio', { direction: 'recvonly' });
     await connection.setLocalDescription();
     await new Promise<void>((resolve) => {
-      if (connection.iceGatheringState === 'complete') resolve();
-      else
-        connection.addEventListener(
-          'icegatheringstatechange',
-          () => connection.iceGatheringState === 'complete' && resolve(),
-        );
+      const look = () => connection.iceGatheringState === 'complete' && resolve();
+      connection.addEventListener('icegatheringstatechange', look);
+      look();
     });
     const started = performance.now();
     const shown = new Promise<number>((resolve) => {
@@ -160,12 +165,27 @@ export function watchFrom(page: Page, options: BrowserWatchOptions): Promise<Wat
     });
     const response = await fetch(url, {
       method: 'POST',
-      headers: { 'content-type': 'application/sdp' },
+      headers: { 'content-type': 'application/sdp', ...(counterOffer ? { prefer: 'counter-offer' } : {}) },
       body: (connection.localDescription?.sdp ?? '').replaceAll(relabel?.from ?? '', relabel?.to ?? ''),
     });
-    const answer = (await response.text()).replaceAll(relabel?.to ?? '', relabel?.from ?? '');
-    if (response.status !== 201) throw new Error(`${response.status}: ${answer}`);
-    await connection.setRemoteDescription({ type: 'answer', sdp: answer });
+    const description = (await response.text()).replaceAll(relabel?.to ?? '', relabel?.from ?? '');
+    const location = response.headers.get('location') ?? '';
+    if (response.status === 406 && counterOffer) {
+      connection.close();
+      connection = connect();
+      await connection.setRemoteDescription({ type: 'offer', sdp: description });
+      await connection.setLocalDescription();
+      const body = connection.localDescription?.sdp ?? '';
+      const taken = await fetch(location, {
+        method: 'PATCH',
+        headers: { 'content-type': 'application/sdp' },
+        body,
+      });
+      if (taken.status !== 204) throw new Error(`${taken.status}: ${await taken.text()}`);
+    } else {
+      if (response.status !== 201) throw new Error(`${response.status}: ${description}`);
+      await connection.setRemoteDescription({ type: 'answer', sdp: description });
+    }
     for (;;) {
       const stats = [...(await connection.getStats()).values()];
       const video = stats.find(({ type, kind }) => type === 'inbound-rtp' && kind === 'video');
@@ -173,7 +193,7 @@ export function watchFrom(page: Page, options: BrowserWatchOptions): Promise<Wat
       if ((video?.framesDecoded ?? 0) >= frames && (audio?.totalSamplesReceived ?? 0) > 0) {
         const firstFrameAfter = await shown;
         const codec = stats.find(({ id }) => id === video.codecId)?.mimeType ?? '';
-        await fetch(response.headers.get('location') ?? '', { method: 'DELETE' });
+        await fetch(location, { method: 'DELETE' });
         connection.close();
         element.remove();
         return {
@@ -182,10 +202,13 @@ export function watchFrom(page: Page, options: BrowserWatchOptions): Promise<Wat
           keyFramesDecoded: video.keyFramesDecoded,
           audioSamples: audio.totalSamplesReceived,
           firstFrameAfter,
+          // Only a connection with transport-wide feedback or the like tells the sender what the link carries.
+          extensions: (connection.remoteDescription?.sdp ?? '').split('a=extmap:').length - 1,
         };
       }
-      if (performance.now() - started > 15_000)
-        throw new Error(`after 15 s: ${JSON.stringify(video ?? connection.connectionState)}`);
+      if (performance.now() - started > 20_000) {
+        throw new Error(`after 20 s: ${JSON.stringify(video ?? connection.connectionState)}`);
+      }
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }, options);

@@ -66,6 +66,15 @@ it('keeps a publisher’s own payload types and extension numbers', async () => 
   );
 });
 
+const SENT = readOffer(offerText('chromium-publisher')).media[1]?.codecs.filter(
+  ({ mimeType }) => !/red|ulpfec/.test(mimeType),
+);
+it.each(SENT ?? [])('takes $mimeType from Chromium: $fmtp', async ({ mimeType, fmtp }) => {
+  const rtpmap = `a=rtpmap:96 ${mimeType.slice(6)}/90000${fmtp === undefined ? '' : `\r\na=fmtp:96 ${fmtp}`}`;
+  const { producers } = await publishText(plainOffer(['a=rtpmap:96 VP8/90000', rtpmap]));
+  expect(producers[1]?.rtpParameters.codecs[0]).toMatchObject({ mimeType });
+});
+
 it('a codec that the hub has not is passed over for one that it has', async () => {
   const text = plainOffer(
     ['SAVPF 96 97', 'SAVPF 100 96 97'],

@@ -5,7 +5,7 @@ import type { Consumer, Producer } from 'mediasoup/types';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { publish } from '#media-fleet/publication.ts';
 import { readOffer } from '#media-fleet/sdp/offer.ts';
-import { planViewing, Viewer } from '#media-fleet/viewer.ts';
+import { planViewing, Viewer, viewedSections } from '#media-fleet/viewer.ts';
 import type { Workers } from '#media-fleet/workers.ts';
 import { type Hub, openHub, silent, startWorkers } from './media.ts';
 import { type OfferName, offerText, plainOffer } from './sdp/offers.ts';
@@ -110,10 +110,10 @@ async function openViewer(connectWithin = 60_000): Promise<{ viewer: Viewer; con
   transport.observer.on('newconsumer', (consumer) => consumers.push(consumer));
   const viewer = new Viewer({
     transport,
-    offer,
+    remote: offer,
     outlet: 'hub',
-    plan: plan(plainOffer(RECEIVING)),
-    capabilities: hub.router.rtpCapabilities,
+    sections: viewedSections(plan(plainOffer(RECEIVING)), hub.router.rtpCapabilities),
+    offered: hub.router.rtpCapabilities,
     connectWithin,
     log: silent,
   });

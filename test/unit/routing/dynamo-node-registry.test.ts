@@ -1,7 +1,7 @@
 // The node registry on a real DynamoDB-compatible server.
 
-import { GetCommand } from '@aws-sdk/lib-dynamodb';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { DeleteCommand, GetCommand, PutCommand, paginateScan } from '@aws-sdk/lib-dynamodb';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { type Database, nodesTable, startDatabase } from '#local/database.ts';
 import { DynamoNodeRegistry } from '#routing/dynamo-node-registry.ts';
 import { nodeRecord } from './samples.ts';
@@ -18,6 +18,15 @@ beforeAll(async () => {
   registry = new DynamoNodeRegistry(database.documents, nodesTable(REGION));
 });
 afterAll(() => database.close());
+/** Every test begins with an empty table. */
+afterEach(async () => {
+  const TableName = nodesTable(REGION);
+  for await (const { Items = [] } of paginateScan({ client: database.documents }, { TableName })) {
+    await Promise.all(
+      Items.map(({ pk }) => database.documents.send(new DeleteCommand({ TableName, Key: { pk } }))),
+    );
+  }
+});
 
 const ids = async () => (await registry.list()).map(({ nodeId }) => nodeId).toSorted();
 
@@ -53,7 +62,6 @@ it('an item goes by TTL an hour after the last heartbeat', async () => {
   await registry.beat(record);
   const get = new GetCommand({ TableName: nodesTable(REGION), Key: { pk: 'i-3' } });
   expect((await database.documents.send(get)).Item).toMatchObject({ expiresAt: 1_790_000_000 + 3_600 });
-  await registry.remove(record);
 });
 
 it('lists a fleet that does not fit one page of a scan, dead nodes included', async () => {
@@ -77,4 +85,13 @@ it('stops listing when it is told to', async () => {
   await expect(registry.list(AbortSignal.abort(new Error('no longer wanted')))).rejects.toThrow(
     'no longer wanted',
   );
+});
+
+// Known: one item that does not parse makes the whole list fail, for every function and node of the older release.
+it.fails('an item of a newer release does not hide the other nodes', async () => {
+  const good = nodeRecord({ nodeId: 'i-good' });
+  await registry.beat(good);
+  const newer = { ...nodeRecord({ nodeId: 'i-newer' }), pk: 'i-newer', state: 'EVACUATING' };
+  await database.documents.send(new PutCommand({ TableName: nodesTable(REGION), Item: newer }));
+  expect(await registry.list()).toContainEqual(good);
 });

@@ -59,6 +59,7 @@ async function startNode(
     answer: 'v=0\r\n',
     etag: '"first"',
   }),
+  clusterKey = region.clusterKey,
 ): Promise<TestNode> {
   const certificate = certificates[nodes.length];
   if (certificate === undefined) throw new Error('more nodes than certificates');
@@ -76,7 +77,7 @@ async function startNode(
     address: '127.0.0.1',
     port: 0,
     certificate,
-    clusterKey: region.clusterKey,
+    clusterKey,
     incarnation,
     routes: [
       noting('POST', '/v1/whip', open),
@@ -170,6 +171,14 @@ it('what is the request’s own fault is not tried on another node', async () =>
   const both = [await startNode('i-1', {}, refuse), await startNode('i-2', {}, refuse)];
   await expect(watch()).rejects.toMatchObject({ status: 422, code: 'no-common-codec' });
   expect(both.flatMap(({ asked }) => asked)).toHaveLength(1);
+});
+
+// Known: a node that refuses our signature (its clock is off, its cluster key another) answers 401, which goes to the
+// client as if its token were bad.
+it.fails('a node that does not take our signature is left out, and the next one tried', async () => {
+  await startNode('i-stranger', { load: load(0) }, undefined, new Uint8Array(32));
+  await startNode('i-2', { load: load(9) });
+  expect((await watch()).statusCode).toBe(201);
 });
 
 it('when every node refuses, its words are the answer, with when to try again', async () => {

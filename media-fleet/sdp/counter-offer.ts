@@ -1,0 +1,81 @@
+// WHEP's counter-offer: an offer of ours to a player that asked for one, and what its answer says.
+
+import type { Producer, RtpCapabilities, RtpCodecCapability, WebRtcTransport } from 'mediasoup/types';
+import { Problem } from '#routing/problem.ts';
+import { type AnsweredMedia, writeDescription } from './answer.ts';
+import type { Offer } from './offer.ts';
+
+/** Header extensions that a consumer sends; the others are for receiving. */
+const SENT = new Set(['sendrecv', 'sendonly']);
+
+/** Offers every track with the hub's own numbers, retransmissions and extensions. */
+export function writeCounterOffer(
+  transport: WebRtcTransport,
+  tracks: readonly Producer[],
+  hub: RtpCapabilities,
+  msid: string,
+): string {
+  const media = tracks.map((track, index): AnsweredMedia => {
+    const [codec] = track.consumableRtpParameters.codecs;
+    const known = hub.codecs?.find(({ preferredPayloadType }) => preferredPayloadType === codec?.payloadType);
+    if (codec === undefined || known === undefined)
+      throw new Error('a track whose codec the hub has not got');
+    return {
+      offered: { kind: track.kind, mid: String(index), protocol: 'UDP/TLS/RTP/SAVPF' },
+      direction: 'sendonly',
+      codec: {
+        payloadType: codec.payloadType,
+        mimeType: codec.mimeType,
+        clockRate: codec.clockRate,
+        channels: codec.channels,
+        fmtp: fmtpOf(codec.parameters),
+        rtcpFeedback: known.rtcpFeedback ?? [],
+        rtxPayloadType: hub.codecs?.find((other) => isRtxOf(other, codec.payloadType))?.preferredPayloadType,
+      },
+      extensions: (hub.headerExtensions ?? [])
+        .filter(({ kind, direction = 'sendrecv' }) => kind === track.kind && SENT.has(direction))
+        .map(({ preferredId, uri }) => ({ id: preferredId, uri })),
+      receiveRids: [],
+      msid,
+    };
+  });
+  return writeDescription('actpass', transport, media);
+}
+
+/**
+ * What the player takes of our offer.
+ * @throws Problem 422 when it takes none of it.
+ */
+export function answeredSections(answer: Offer, hub: RtpCapabilities) {
+  const sections = answer.media
+    .filter(({ direction }) => direction === 'recvonly' || direction === 'sendrecv')
+    .map(({ kind, mid, codecs, extensions }) => {
+      const taken = codecs.flatMap(({ payloadType, rtxPayloadType }) => [payloadType, rtxPayloadType]);
+      return {
+        kind,
+        mid,
+        capabilities: {
+          codecs: (hub.codecs ?? []).filter(({ preferredPayloadType }) =>
+            taken.includes(preferredPayloadType),
+          ),
+          headerExtensions: (hub.headerExtensions ?? []).filter(
+            (known) =>
+              known.kind === kind &&
+              extensions.some(({ id, uri }) => id === known.preferredId && uri === known.uri),
+          ),
+        },
+      };
+    })
+    .filter(({ capabilities }) => capabilities.codecs.length > 0);
+  if (sections.length === 0)
+    throw new Problem(422, 'no-common-codec', 'the answer takes nothing of what was offered');
+  return sections;
+}
+
+const isRtxOf = ({ mimeType, parameters }: RtpCodecCapability, payloadType: number): boolean =>
+  mimeType.toLowerCase().endsWith('/rtx') && parameters?.apt === payloadType;
+
+function fmtpOf(parameters: Record<string, unknown> = {}): string | undefined {
+  const pairs = Object.entries(parameters).map(([name, value]) => `${name}=${value}`);
+  return pairs.length === 0 ? undefined : pairs.join(';');
+}
