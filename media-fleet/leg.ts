@@ -1,7 +1,7 @@
 // The child's end of a leg: a pipe from a parent node that feeds this node's hub.
 
 import { randomUUID } from 'node:crypto';
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import type { Consumer, PipeTransport, Producer } from 'mediasoup/types';
 import type { LegAccepted, LegAnswer, LegRequest, LegTrack, StreamReport } from '#routing/node-messages.ts';
 import type { Timing } from '#routing/timing.ts';
@@ -36,7 +36,7 @@ export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
   readonly #timing: Timing;
   readonly #silence: NodeJS.Timeout;
   #heardAt = performance.now();
-  #ended = false;
+  #ended: LegEnd | undefined;
 
   private constructor(
     options: LegOptions,
@@ -104,21 +104,28 @@ export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
   }
 
   async leg(): Promise<StreamReport['leg']> {
-    if (this.#ended) return null;
+    if (this.#ended !== undefined) return null;
     const [stats] = await this.#transport.getStats();
     return stats ? { bytesReceived: stats.bytesReceived, bitrate: stats.recvBitrate } : null;
   }
 
+  /** Resolves when the leg has ended, at once when it already has: it may fall silent while it is being made. */
+  async over(): Promise<LegEnd> {
+    if (this.#ended !== undefined) return this.#ended;
+    const [end] = await once(this, 'end');
+    return end;
+  }
+
   close(end: LegEnd): void {
-    if (this.#ended) return;
-    this.#ended = true;
+    if (this.#ended !== undefined) return;
+    this.#ended = end;
     clearTimeout(this.#silence);
     this.#transport.close();
     this.emit('end', end);
   }
 
   #heard(): void {
-    if (this.#ended) return;
+    if (this.#ended !== undefined) return;
     this.#heardAt = performance.now();
     this.#silence.refresh();
   }
@@ -129,7 +136,7 @@ export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
    */
   async #silent(bytesBefore: number): Promise<void> {
     const stats = await this.#transport.getStats().catch(() => []);
-    if (this.#ended || performance.now() - this.#heardAt < this.#timing.legSilence) return;
+    if (this.#ended !== undefined || performance.now() - this.#heardAt < this.#timing.legSilence) return;
     const bytes = stats[0]?.bytesReceived ?? 0;
     if (bytes === bytesBefore) {
       this.close('silent');

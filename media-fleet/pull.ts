@@ -260,7 +260,7 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
       return 'retry';
     }
     this.#leg = leg;
-    const over = once(leg, 'end');
+    const over = leg.over();
     try {
       await stream.attach(leg);
     } catch (error) {
@@ -270,7 +270,7 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     this.#settled = true;
     this.#ready.resolve();
     log.info({ stream: stream.name, parent: leg.parent, role: leg.role }, 'pulling');
-    const [end] = await over;
+    const end = await over;
     this.#leg = undefined;
     stream.detach(leg);
     log.info({ stream: stream.name, parent: leg.parent, end }, 'a leg ended');

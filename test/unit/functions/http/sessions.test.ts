@@ -83,6 +83,11 @@ async function startNode(
       noting('POST', '/v1/whip', open),
       noting('POST', '/v1/whep', open),
       noting('PATCH', '/v1/sessions/{id}', ({ params, body }) => patched(params.id, body)),
+      noting('POST', '/v1/sessions/{id}/answer', ({ body }) => {
+        if (!JSON.stringify(body).includes('"answer":"v=0'))
+          throw new Problem(400, 'invalid-request', 'no answer');
+        return { v: 1 };
+      }),
       noting('DELETE', '/v1/sessions/{id}', ({ params }) => {
         if (params.id !== sessionId) throw new Problem(404, 'unknown-session', 'no such session');
         return { v: 1 };
@@ -248,9 +253,26 @@ it('a PATCH without If-Match is a 428, of another type a 415', async () => {
   const path = await sessionPath();
   await expect(patch(path, { headers: FRAGMENT })).rejects.toMatchObject({ status: 428 });
   await expect(
-    patch(path, { headers: { 'Content-Type': 'application/sdp', 'If-Match': '*' } }),
+    patch(path, { headers: { 'Content-Type': 'application/json', 'If-Match': '*' } }),
   ).rejects.toMatchObject({ status: 415 });
   expect(node.asked).toEqual(['POST /v1/whep']);
+});
+
+it('a counter-offer is a 406 with the offer, and says that the wish was heard', async () => {
+  await startNode('i-1');
+  expect(await watch({ counterOffer: true })).toMatchObject({
+    statusCode: 406,
+    headers: { 'Content-Type': 'application/sdp', 'Preference-Applied': 'counter-offer', ETag: '"first"' },
+    body: 'v=0\r\n',
+  });
+});
+
+it('the answer to a counter-offer goes to the node, without an If-Match', async () => {
+  const node = await startNode('i-1');
+  const path = await sessionPath();
+  const sent = { headers: { 'Content-Type': 'application/sdp' }, body: 'v=0\r\n' };
+  expect(await patch(path, sent)).toEqual({ statusCode: 204 });
+  expect(node.asked).toEqual(['POST /v1/whep', 'POST /v1/sessions/{id}/answer']);
 });
 
 it('DELETE ends the session on its node, whatever its If-Match', async () => {
