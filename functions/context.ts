@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { type Account, DynamoControlStore } from '#routing/control-store.ts';
 import { DynamoNodeRegistry } from '#routing/dynamo-node-registry.ts';
 import { DynamoStreamMap } from '#routing/dynamo-stream-map.ts';
-import { json, regionApis, secretKey } from '#routing/environment.ts';
+import { json, regionApis, secretKey, setVariables } from '#routing/environment.ts';
 import { type IceServers, iceServers } from '#routing/ice-servers.ts';
 import { regionId } from '#routing/names.ts';
 import { NodeClient } from '#routing/node-client.ts';
@@ -55,7 +55,7 @@ export interface FunctionContext {
 
 /** @throws Error naming every variable that is missing or wrong. */
 export function contextFrom(environment: NodeJS.ProcessEnv): FunctionContext {
-  const parsed = environmentSchema.safeParse(environment);
+  const parsed = environmentSchema.safeParse(setVariables(environment));
   if (!parsed.success) {
     const wrong = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
     throw new Error(`wrong configuration: ${wrong.join('; ')}`);

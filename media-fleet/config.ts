@@ -3,7 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { regionApis, secretKey } from '#routing/environment.ts';
+import { regionApis, secretKey, setVariables } from '#routing/environment.ts';
 import { nodeId, regionId } from '#routing/names.ts';
 import { nodeGroup } from '#routing/node-record.ts';
 import { type Timing, timingFrom } from '#routing/timing.ts';
@@ -69,7 +69,7 @@ export type NodeConfig = z.infer<typeof environmentSchema> & {
 export function nodeConfigFrom(environment: NodeJS.ProcessEnv, args: string[]): NodeConfig {
   const { values } = parseArgs({ args, options: { 'node-id': { type: 'string' } } });
   const id = nodeId.safeParse(values['node-id']);
-  const parsed = environmentSchema.safeParse(environment);
+  const parsed = environmentSchema.safeParse(setVariables(environment));
   const wrong = [
     ...(id.success ? [] : [`--node-id: ${id.error.issues[0]?.message ?? 'missing'}`]),
     ...(parsed.success

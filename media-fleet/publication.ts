@@ -143,10 +143,8 @@ function receivable(codec: OfferedCodec, capabilities: RtpCapabilities): boolean
 const sameName = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
 
 /** Names that say that the first layer is the largest, as clients in use give them. */
-const DESCENDING = [/^h/, /^f/, /^2$/, /high|full|hi/];
+const DESCENDING = /^(h|hi|high|hd|f|full|2)$/i;
 
 /** mediasoup wants a simulcast's layers from the smallest to the largest; rids are named by habit only. */
 export const orderLayers = (rids: readonly string[]): string[] =>
-  rids[0] !== undefined && DESCENDING.some((habit) => habit.test(rids[0] ?? ''))
-    ? [...rids].reverse()
-    : [...rids];
+  DESCENDING.test(rids[0] ?? '') ? [...rids].reverse() : [...rids];

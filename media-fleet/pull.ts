@@ -49,9 +49,8 @@ const BACKOFF = { first: 20, most: 1_000 };
 
 type Crossing = { origin: OriginClaim; epoch: number };
 
-/** Emits `end` once. `ready` is settled by the first leg. */
+/** Emits `end` once. */
 export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
-  readonly ready: Promise<void>;
   readonly #stream: Stream;
   readonly #context: PullContext;
   readonly #stopped = new AbortController();
@@ -77,9 +76,8 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     this.#stream = stream;
     this.#context = context;
     this.#settled = settled;
-    this.ready = this.#ready.promise;
     // Whoever waits hears of the failure; nobody has to wait.
-    this.ready.catch(() => undefined);
+    this.#ready.promise.catch(() => undefined);
     stream.on('usage', this.#onUsage);
     this.#watchUsage();
     this.#run(hint).catch((error: unknown) => {
@@ -91,6 +89,15 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
       );
       this.close('failed');
     });
+  }
+
+  /**
+   * Resolves when the stream is first here.
+   * @throws Problem 409 at once where the pull only waits for a publisher that left, for nobody knows how long.
+   */
+  async firstLeg(): Promise<void> {
+    if (this.#settled && this.#leg === undefined) throw notLive(this.#stream.name);
+    await this.#ready.promise;
   }
 
   /** Something about the stream changed elsewhere: look at the map now rather than later. */

@@ -113,7 +113,7 @@ export class Streams {
     try {
       if (entry.stream.source === undefined) {
         entry.pull ??= this.#pull(entry, { hint: claims, settled: false });
-        await entry.pull.ready;
+        await entry.pull.firstLeg();
       }
       const { viewer, answer } = counterOffer
         ? await entry.stream.addViewerByCounterOffer()
@@ -175,7 +175,7 @@ export class Streams {
     const { self, maxChildren, workers, timing } = this.#options;
     const entry = await this.#entries.get(request.stream);
     // A secondary origin whose own leg is on its way makes its children wait rather than go.
-    if (entry?.stream.source === undefined) await entry?.pull?.ready.catch(() => undefined);
+    if (entry?.stream.source === undefined) await entry?.pull?.firstLeg().catch(() => undefined);
     if (entry?.stream.source === undefined) {
       throw new Problem(410, 'stream-not-here', `node ${self.nodeId} does not have ${request.stream}`);
     }
@@ -196,18 +196,24 @@ export class Streams {
       crossings.set(request.region, request.epoch);
     }
     // One leg per child, and one into another region: the newer replaces the older.
-    const replaced = [...stream.children.values()].filter(({ child }) =>
-      crossing ? child.region === request.region : child.nodeId === request.nodeId,
-    );
-    if (stream.children.size - replaced.length >= maxChildren) {
+    const replaced = () =>
+      [...stream.children.values()].filter(({ child }) =>
+        crossing ? child.region === request.region : child.nodeId === request.nodeId,
+      );
+    if (stream.children.size - replaced().length >= maxChildren) {
       const nodeIds = [...stream.children.values()]
         .filter(({ child }) => child.region === self.region && child.nodeId !== request.nodeId)
         .map(({ child }) => child.nodeId);
       if (nodeIds.length > 0) return { v: 1, result: 'elsewhere', nodeIds };
       throw unavailable('no-room', `node ${self.nodeId} feeds ${maxChildren} legs of ${stream.name} already`);
     }
+    const { source } = stream;
     const leg = await ChildLeg.open({ stream, request, workers, timing });
-    for (const old of replaced) old.close();
+    if (stream.closed || stream.source !== source) {
+      leg.close();
+      return { v: 1, result: 'stale', reason: 'the stream’s source changed while the leg was being made' };
+    }
+    for (const old of replaced()) old.close();
     leg.once('close', () => this.#legs.delete(request.requestId));
     stream.addChild(leg);
     return leg.answer;

@@ -206,23 +206,28 @@ export class Viewer extends Session {
 
   async #apply(): Promise<void> {
     const wanted = this.#wanted;
-    await Promise.all(
-      this.#sections.map(async ({ kind, mid, capabilities }) => {
-        const track = wanted.find((candidate) => candidate.kind === kind && !candidate.closed);
-        const present = this.#consumers.get(kind);
-        if (present && !present.closed && present.producerId === track?.id) return;
-        present?.close();
-        this.#consumers.delete(kind);
-        if (track === undefined || this.ended) return;
-        const consumer = await this.transport.consume({
-          producerId: track.id,
-          rtpCapabilities: capabilities,
-          mid,
-          enableRtx: kind === 'video',
-        });
-        this.#consumers.set(kind, consumer);
-      }),
+    // All of them to their end before another application begins: a section has one consumer at a time.
+    const sections = await Promise.allSettled(
+      this.#sections.map((section) => this.#applyTo(section, wanted)),
     );
+    const failed = sections.find((section) => section.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
+
+  async #applyTo({ kind, mid, capabilities }: ViewedSection, wanted: readonly Producer[]): Promise<void> {
+    const track = wanted.find((candidate) => candidate.kind === kind && !candidate.closed);
+    const present = this.#consumers.get(kind);
+    if (present && !present.closed && present.producerId === track?.id) return;
+    present?.close();
+    this.#consumers.delete(kind);
+    if (track === undefined || this.ended) return;
+    const consumer = await this.transport.consume({
+      producerId: track.id,
+      rtpCapabilities: capabilities,
+      mid,
+      enableRtx: kind === 'video',
+    });
+    this.#consumers.set(kind, consumer);
   }
 }
 

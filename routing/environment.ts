@@ -3,6 +3,10 @@
 import { z } from 'zod';
 import { regionId } from './names.ts';
 
+/** The variables that are set: an empty one counts as not set, as shells and unit files leave them. */
+export const setVariables = (environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+
 /** A secret key: base64 of at least 32 bytes (RFC 7518 section 3.2 for HS256, AES-256's own size). */
 export const secretKey = z.base64().transform((text, context) => {
   const bytes = new Uint8Array(Buffer.from(text, 'base64'));

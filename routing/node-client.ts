@@ -107,7 +107,12 @@ export class NodeClient {
     } catch (error) {
       throw new NodeUnreachable(node.nodeId, error);
     }
-    if (status >= 400) throw Problem.fromBody(status, answer, retryAfter(answer));
+    if (status >= 400) {
+      const problem = Problem.fromBody(status, answer, retryAfter(answer));
+      // Our signature, not the client's token: to whoever asks us, this node cannot be reached.
+      if (problem.code === 'not-signed') throw new NodeUnreachable(node.nodeId, problem);
+      throw problem;
+    }
     return call.answer.parse(answer);
   }
 

@@ -32,14 +32,9 @@ export class RouteCache {
     this.#nodes = new LRUCache({ max: 1, ttl, fetchMethod: () => nodeRegistry.list() });
   }
 
-  /** The stream's claims, at most `maxAge` old. */
-  claims(stream: string): Promise<StreamClaims> {
-    return this.#claims.forceFetch(stream);
-  }
-
-  /** Forgets a stream's claims: called by whoever learnt that they changed. */
-  forget(stream: string): void {
-    this.#claims.delete(stream);
+  /** The stream's claims, at most `maxAge` old; `fresh` by those who have learnt that they changed. */
+  claims(stream: string, { fresh = false } = {}): Promise<StreamClaims> {
+    return this.#claims.forceFetch(stream, { forceRefresh: fresh });
   }
 
   /** The region's registered nodes, at most `maxAge` old. */

@@ -52,10 +52,20 @@ export function timingFrom(environment: NodeJS.ProcessEnv): Timing {
     if (value !== undefined && value !== '') given[name] = value;
   }
   const parsed = timingSchema.safeParse(given);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    const { heartbeat, nodeDeadAfter, legPulse, legSilence } = parsed.data;
+    if (nodeDeadAfter <= heartbeat) throw longer('nodeDeadAfter', 'heartbeat');
+    if (legSilence <= legPulse) throw longer('legSilence', 'legPulse');
+    return parsed.data;
+  }
   const wrong = parsed.error.issues.map((issue) => {
     const variable = timingVariable(String(issue.path[0]));
     return `${variable}=${environment[variable] ?? ''}: ${issue.message}`;
   });
   throw new Error(`wrong timing in the environment: ${wrong.join('; ')}`);
 }
+
+const longer = (longName: string, shortName: string): Error =>
+  new Error(
+    `wrong timing in the environment: ${timingVariable(longName)} must be more than ${timingVariable(shortName)}`,
+  );

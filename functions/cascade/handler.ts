@@ -34,10 +34,11 @@ async function post(event: HttpEvent): Promise<HttpAnswer> {
 /** The leg from this region's origin, or from whom the origin names when it feeds enough children itself. */
 async function askForLeg(here: FunctionContext, request: LegRequest): Promise<LegAnswer> {
   const { stream } = request;
-  const origin = activeOrigin(await here.routes.claims(stream));
+  let origin = activeOrigin(await here.routes.claims(stream));
+  if (origin?.region !== here.region.id)
+    origin = activeOrigin(await here.routes.claims(stream, { fresh: true }));
   if (origin?.region !== here.region.id) {
     // The map changed under the child, or has not arrived here yet: the child reads it again.
-    here.routes.forget(stream);
     throw new Problem(410, 'stream-not-here', `${stream} has no active origin in ${here.region.id}`);
   }
   const nodes = await here.aliveNodes();
@@ -71,8 +72,7 @@ async function callNode(here: FunctionContext, node: NodeRecord, request: LegReq
 
 /** A notice goes to the nodes of this region that hold a role for the stream. */
 async function passOn(here: FunctionContext, notice: Notice): Promise<void> {
-  here.routes.forget(notice.stream);
-  const holders = holdersHere(await here.routes.claims(notice.stream), here.region.id);
+  const holders = holdersHere(await here.routes.claims(notice.stream, { fresh: true }), here.region.id);
   const nodes = (await here.aliveNodes()).filter((node) =>
     holders.some((holder) => sameHolder(holder, node)),
   );

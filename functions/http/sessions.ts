@@ -26,6 +26,8 @@ export interface OpenRequest {
   body: unknown;
   /** Whether the session's URL asks for a token. */
   protected: boolean;
+  /** The token, where it came in the URL: then the session's URL carries it too, for such a client sends no header. */
+  urlToken?: string | undefined;
   /** The player asked for a counter-offer: its `406` is the good answer. */
   counterOffer?: boolean;
 }
@@ -42,7 +44,9 @@ export async function openSession(context: FunctionContext, request: OpenRequest
   const exclude = new Set<string>();
   let last: unknown;
   for (let attempt = 0; attempt < MAX_TRIES; attempt += 1) {
-    const placed = placeSession(nodes, { kind, group: request.group, exclude });
+    // The last try is the last resort's, however many of the group are still untried.
+    const more = attempt < MAX_TRIES - 1 || request.lastResort === undefined;
+    const placed = more ? placeSession(nodes, { kind, group: request.group, exclude }) : undefined;
     const node =
       placed ??
       (request.lastResort && !exclude.has(request.lastResort.nodeId) ? request.lastResort : undefined);
@@ -75,7 +79,7 @@ export async function openSession(context: FunctionContext, request: OpenRequest
 
 async function created(
   { sessionUrls, region, iceServers }: FunctionContext,
-  { use, stream, protected: isProtected, counterOffer = false }: OpenRequest,
+  { use, stream, protected: isProtected, counterOffer = false, urlToken }: OpenRequest,
   { nodeId, incarnation, control, fingerprint }: NodeRecord,
   { sessionId, answer, etag }: SessionAnswer,
 ): Promise<HttpAnswer> {
@@ -89,6 +93,8 @@ async function created(
     control,
     fingerprint,
   });
+  const location = new URL(`/${use}/${encodeURIComponent(stream)}/${sealed}`, region.api);
+  if (isProtected && urlToken !== undefined) location.searchParams.set('token', urlToken);
   const links = iceLinks(iceServers, sessionId, Date.now());
   return {
     statusCode: counterOffer ? 406 : 201,
@@ -97,7 +103,7 @@ async function created(
       ...(links.length === 0 ? {} : { Link: links.join(', ') }),
       'Content-Type': 'application/sdp',
       // Absolute and regional: the global name may lead to another region next time (RFC 9725 section 4.6).
-      Location: new URL(`/${use}/${encodeURIComponent(stream)}/${sealed}`, region.api).href,
+      Location: location.href,
       ETag: etag,
       'Cache-Control': 'no-store',
     },

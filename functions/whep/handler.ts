@@ -31,6 +31,7 @@ async function post(event: HttpEvent): Promise<HttpAnswer> {
     group: 'edge',
     lastResort,
     protected: isProtected,
+    urlToken: event.queryStringParameters?.token,
     counterOffer: wantsCounterOffer(event),
     body: { v: 1, stream, offer, claims, counterOffer: wantsCounterOffer(event) },
   });

@@ -33,6 +33,7 @@ async function post(event: HttpEvent): Promise<HttpAnswer> {
     stream,
     group: 'origin',
     protected: true,
+    urlToken: event.queryStringParameters?.token,
     body: { v: 1, stream, offer, tokenId, viewing, priority },
   });
 }

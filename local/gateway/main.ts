@@ -63,6 +63,7 @@ const send = (response: ServerResponse, statusCode: number, message: string) =>
 
 async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const payload = await readPayload(request);
+  if (!URL.canParse(request.url ?? '/', 'http://gateway')) return send(response, 400, 'Bad Request');
   const { pathname } = new URL(request.url ?? '/', 'http://gateway');
   const matched = matchRoute(request.method ?? 'GET', pathname);
   if (matched === undefined) return send(response, 404, 'Not Found');

@@ -52,7 +52,10 @@ const unusable = (detail: string) => new Problem(422, 'unusable-sdp', `the offer
 const LINES = /^v=0\r?\n(?:[a-z]=[^\r\n]*\r?\n)*[a-z]=[^\r\n]*(?:\r?\n)*$/;
 
 const fingerprint = z.object({
-  type: z.enum(['sha-1', 'sha-224', 'sha-256', 'sha-384', 'sha-512']),
+  type: z
+    .string()
+    .toLowerCase()
+    .pipe(z.enum(['sha-1', 'sha-224', 'sha-256', 'sha-384', 'sha-512'])),
   hash: z.string().regex(/^([0-9A-Fa-f]{2}:){19,63}[0-9A-Fa-f]{2}$/),
 });
 

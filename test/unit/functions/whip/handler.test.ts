@@ -96,6 +96,12 @@ it.each([
   expect((await post(bearer(await token()))).status, 'no node, but no conflict').toBe(503);
 });
 
+it('a void claim of this region does not hide another region’s publisher', async () => {
+  await publishElsewhere({ region: 'eu-west-1', nodeId: 'i-dead', tokenId: 'another' });
+  await publishElsewhere({ region: 'us-east-1', tokenId: 'another' });
+  expect((await post(bearer(await token()))).status).toBe(409);
+});
+
 it('another token does not take a standby’s place', async () => {
   await publishElsewhere({ priority: 3, tokenId: 'main' });
   await publishElsewhere({ priority: 0, tokenId: 'standby' });
