@@ -73,7 +73,12 @@ export function contextFrom(environment: NodeJS.ProcessEnv): FunctionContext {
     new DynamoDBClient({
       region: region.id,
       maxAttempts: 2,
-      requestHandler: { connectionTimeout: timing.call, requestTimeout: timing.call },
+      // Without the last the SDK only warns of a request that hangs, and waits on.
+      requestHandler: {
+        connectionTimeout: timing.call,
+        requestTimeout: timing.call,
+        throwOnRequestTimeout: true,
+      },
       ...(config.MERIDIAN_DYNAMODB_ENDPOINT ? { endpoint: config.MERIDIAN_DYNAMODB_ENDPOINT } : {}),
     }),
   );

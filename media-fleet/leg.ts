@@ -35,6 +35,7 @@ export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
   readonly #transport: PipeTransport;
   readonly #timing: Timing;
   readonly #silence: NodeJS.Timeout;
+  #recheck: NodeJS.Timeout | undefined;
   #heardAt = performance.now();
   #ended: LegEnd | undefined;
 
@@ -120,6 +121,7 @@ export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
     if (this.#ended !== undefined) return;
     this.#ended = end;
     clearTimeout(this.#silence);
+    clearTimeout(this.#recheck);
     this.#transport.close();
     this.emit('end', end);
   }
@@ -142,8 +144,7 @@ export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
       this.close('silent');
       return;
     }
-    const recheck = setTimeout(() => void this.#silent(bytes), this.#timing.probe);
-    this.once('end', () => clearTimeout(recheck));
+    this.#recheck = setTimeout(() => void this.#silent(bytes), this.#timing.probe);
   }
 }
 

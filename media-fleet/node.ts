@@ -47,7 +47,12 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
     const dynamo = new DynamoDBClient({
       region,
       maxAttempts: 2,
-      requestHandler: { connectionTimeout: timing.call, requestTimeout: timing.call },
+      // Without the last the SDK only warns of a request that hangs, and waits on.
+      requestHandler: {
+        connectionTimeout: timing.call,
+        requestTimeout: timing.call,
+        throwOnRequestTimeout: true,
+      },
       ...(config.MERIDIAN_DYNAMODB_ENDPOINT ? { endpoint: config.MERIDIAN_DYNAMODB_ENDPOINT } : {}),
     });
     closers.push(() => dynamo.destroy());
