@@ -24,7 +24,7 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
   readonly child: Pick<LegRequest, 'region' | 'nodeId' | 'incarnation' | 'epoch'>;
   readonly answer: LegAccepted;
   readonly #transport: PipeTransport;
-  readonly #video: readonly Consumer[];
+  readonly #tracks: readonly Consumer[];
   readonly #silence: NodeJS.Timeout;
   #viewers = 0;
   #closed = false;
@@ -33,7 +33,7 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
     { request, timing }: ChildLegOptions,
     transport: PipeTransport,
     answer: LegAccepted,
-    video: readonly Consumer[],
+    tracks: readonly Consumer[],
   ) {
     super();
     this.requestId = request.requestId;
@@ -41,7 +41,7 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
     this.child = { region, nodeId, incarnation, epoch };
     this.answer = answer;
     this.#transport = transport;
-    this.#video = video;
+    this.#tracks = tracks;
     // A child that said nothing for as long as a node may miss its heartbeats is gone.
     this.#silence = setTimeout(() => this.close(), timing.nodeDeadAfter);
     transport.observer.once('close', () => this.close());
@@ -49,8 +49,8 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
 
   /**
    * Makes the parent's end ready and the answer that lets the child finish its own. Every track crosses with all its
-   * simulcast layers, once. Video waits for the first connected viewer: a key frame that comes before would be lost,
-   * and the publisher would not make another so soon.
+   * simulcast layers, once. Media waits for the first connected viewer: a key frame that comes before would be lost,
+   * and the publisher would not make another so soon; and a leg that nobody uses carries next to nothing.
    * @throws Error when the stream's source went away meanwhile.
    */
   static async open(options: ChildLegOptions): Promise<ChildLeg> {
@@ -63,11 +63,10 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
       const tracks = await Promise.all(
         source.tracks.map((track) => transport.consume({ producerId: track.id })),
       );
-      const video = tracks.filter(({ kind }) => kind === 'video');
       const [pulse, incoming] = await Promise.all([
         transport.consume({ producerId: stream.pulse.producer.id }),
         transport.produce({ kind: 'audio', rtpParameters: request.pulse }),
-        ...video.map((consumer) => consumer.pause()),
+        ...tracks.map((consumer) => consumer.pause()),
       ]);
       await transport.connect({ ip, port, srtpParameters });
       const listener = await stream.pulse.listen(incoming);
@@ -83,7 +82,7 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
         tracks: tracks.map(legTrackOf),
         pulse: pulse.rtpParameters,
       };
-      const leg = new ChildLeg(options, transport, answer, video);
+      const leg = new ChildLeg(options, transport, answer, tracks);
       listener.on('beat', ({ type, viewers }) => {
         if (type === 'bye') leg.close();
         else if (type === 'alive') leg.#beat(viewers);
@@ -118,14 +117,14 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
     if (this.#closed) return;
     this.#silence.refresh();
     if (viewers === this.#viewers) return;
-    if (viewers > 0 !== this.#viewers > 0) this.#letVideoFlow(viewers > 0);
+    if (viewers > 0 !== this.#viewers > 0) this.#letFlow(viewers > 0);
     this.#viewers = viewers;
     this.emit('usage');
   }
 
   /** Resuming asks for a key frame. The worker takes pauses and resumes in the order of the calls. */
-  #letVideoFlow(flow: boolean): void {
-    for (const consumer of this.#video) {
+  #letFlow(flow: boolean): void {
+    for (const consumer of this.#tracks) {
       // A consumer that went with its track has nothing to let flow.
       (flow ? consumer.resume() : consumer.pause()).catch(() => undefined);
     }

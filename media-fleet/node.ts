@@ -19,6 +19,7 @@ import { ControlServer } from './control-server.ts';
 import { Peers } from './peers.ts';
 import { Registration } from './registration.ts';
 import { Streams } from './streams.ts';
+import { Sweep } from './sweep.ts';
 import { Workers } from './workers.ts';
 
 /** Milliseconds between measurements of the workers' CPU and memory; more often would show noise. */
@@ -155,6 +156,8 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
       load: load(),
       limits,
     });
+    const sweep = new Sweep({ self, streamMap, peers, background, timing, log });
+    closers.push(() => sweep.close());
     const registration = await Registration.start({ registry, record, interval: timing.heartbeat, log });
     closers.push(() => registration.close());
   } catch (error) {

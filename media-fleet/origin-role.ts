@@ -108,6 +108,14 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
     const mine = this.#claim;
     if (mine === undefined || this.#closed) return;
     const active = activeOrigin(claims);
+    const superseded = active && active.priority === mine.priority && precedes(active, mine);
+    const standing = claims.origins.some(
+      (claim) => sameHolder(claim, mine) && claim.epoch === mine.epoch && claim.releasedAt === undefined,
+    );
+    if (!standing && !superseded) {
+      this.#takeBack();
+      return;
+    }
     if (active && sameHolder(active, mine) && active.epoch === mine.epoch) {
       if (!this.#active) {
         this.#active = true;
@@ -118,10 +126,21 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
         this.#active = false;
         this.emit('standby');
       }
-    } else if (active && precedes(active, mine)) {
+    } else if (superseded) {
       this.emit('lost');
     }
-    // Else the map shows less than we know (a table restored, a claim swept): ours stands until a newer one does.
+  }
+
+  /** The claim is gone though its holder lives: a table was restored, or the region took this node for dead. */
+  #takeBack(): void {
+    const { stream, log } = this.#options;
+    log.warn({ stream }, 'the origin claim is gone; taking it again');
+    clearInterval(this.#timer);
+    this.#active = false;
+    this.take().catch((error: unknown) => {
+      log.warn({ err: error, stream }, 'the origin claim could not be taken again');
+      this.emit('lost');
+    });
   }
 
   /** Old origins and secondary origins learn of us at once rather than at their next check. */

@@ -42,6 +42,12 @@ export class Peers {
     );
   }
 
+  /** Whether a node that the registry holds for dead still answers its control port. */
+  async answers(holder: Holder): Promise<boolean> {
+    const node = this.#lastKnown.find((known) => holds([known], holder));
+    return node !== undefined && this.probe(node);
+  }
+
   /** Asks a node that failed us whether it lives; one that does not say so in time is not asked again for a while. */
   async probe(node: NodeRecord): Promise<boolean> {
     try {

@@ -134,6 +134,7 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     const { name: stream } = this.#stream;
     let claims = hint;
     let failures = 0;
+    let gone = false;
     let lostAt = performance.now();
     while (!this.#ended) {
       let step: 'attached' | 'lost' | 'retry';
@@ -142,7 +143,8 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
         step = await this.#step(claims);
       } catch (error) {
         if (this.#ended) return;
-        if (!this.#settled && (failures >= FIRST_ATTEMPTS || !isPassing(error))) throw error;
+        if (!this.#settled && !isPassing(error)) throw error;
+        gone = error instanceof Problem && error.status === 410;
         log.info({ err: error, stream }, 'no leg yet; trying again');
         step = 'retry';
       }
@@ -161,7 +163,10 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
       } else {
         failures += 1;
         if (!this.#settled && failures >= FIRST_ATTEMPTS) {
-          throw unavailable('no-parent', `${stream} cannot be had from its origin now`);
+          // The origin's region says that there is none: the claim outlived its node.
+          throw gone
+            ? notLive(stream)
+            : unavailable('no-parent', `${stream} cannot be had from its origin now`);
         }
         if (performance.now() - lostAt >= timing.publisherGrace + timing.nodeDeadAfter) {
           this.close('stream-ended');

@@ -107,7 +107,7 @@ describe('when a node is killed', () => {
     const viewer = await watch(stream, region(1));
     await viewer.watch(3);
     nodeProcess(`${region(0).id}-origin-1`).kill('SIGKILL');
-    await publish(stream, region(1));
+    const publisher = await publish(stream, region(1));
     await viewer.watch(20);
     const state = await tree(stream);
     expect(state?.origin).toMatchObject({ region: region(1).id, epoch: 2 });
@@ -116,6 +116,23 @@ describe('when a node is killed', () => {
       async () => (await fetch(`${region(0).api}/healthz`)).status,
       (status) => status === 503,
     );
+    // When the new origin goes, the dead one's claim must not rise again.
+    await publisher.stop();
+    await eventually(
+      () => tree(stream),
+      (now) => now?.origin == null,
+    );
+  });
+
+  test('that is the origin, and nobody publishes again, the stream is live no more', async () => {
+    const stream = newStream('orphan');
+    await publish(stream, region(1));
+    nodeProcess(`${region(1).id}-origin-1`).kill('SIGKILL');
+    await eventually(
+      () => tree(stream),
+      (now) => now?.origin == null,
+    );
+    await expect(watch(stream, region(0))).rejects.toMatchObject({ status: 409 });
   });
 });
 

@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { HttpError, offerToSend, Publisher, post, Viewer } from '#test/media/libwebrtc.ts';
+import { streamMap } from './nodes.ts';
 import { useSessions } from './sessions.ts';
 import {
   crossings,
@@ -174,6 +175,22 @@ describe('a publisher', () => {
       (state) => state === undefined,
     );
   });
+});
+
+test('an origin whose claim was released over its head takes it back, and its viewers stay', async () => {
+  const stream = newStream('back');
+  await publish(stream, regions.us);
+  const viewer = await watch(stream, regions.eu);
+  await viewer.watch(3);
+  const [claim] = (await streamMap.read(stream, { consistent: true })).origins;
+  if (!claim) throw new Error('no claim');
+  expect(await streamMap.releaseOrigin(claim)).toBe(true);
+  await eventually(
+    () => tree(stream),
+    (state) => state?.origin?.epoch === claim.epoch + 1,
+  );
+  await viewer.watch(10);
+  expect(crossings(await live(stream), regions.eu)).toHaveLength(1);
 });
 
 describe('tokens', () => {

@@ -1,0 +1,100 @@
+// Releases what this region's dead nodes left claimed, so that no stream stays live that nobody publishes.
+
+import type { Logger } from 'pino';
+import type { OriginClaim } from '#routing/claims.ts';
+import type { StreamMap } from '#routing/stream-map.ts';
+import type { Timing } from '#routing/timing.ts';
+import type { Background } from './background.ts';
+import { type Holder, holds, type Peers } from './peers.ts';
+import type { Self } from './source.ts';
+
+export interface SweepOptions {
+  self: Self;
+  streamMap: StreamMap;
+  peers: Peers;
+  background: Background;
+  timing: Timing;
+  log: Logger;
+}
+
+/** Origins that a page of the scan holds. */
+const PAGE = 100;
+/** However large the region, a node looks this often, in ms. */
+const MOST = 60_000;
+
+/**
+ * Looks now and then whether the region's living nodes have changed, and only then reads the claims. Every node does,
+ * each the more seldom the more there are, so that the region looks about once in `claimSweep`. Releasing is
+ * conditional on holder and epoch: two nodes that release the same claim do no harm, and an origin whose claim was
+ * taken for dead by mistake takes it back at its next check.
+ */
+export class Sweep {
+  readonly #options: SweepOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #known = '';
+  #closed = false;
+
+  constructor(options: SweepOptions) {
+    this.#options = options;
+    this.#schedule(1);
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #schedule(nodes: number): void {
+    const { timing, log } = this.#options;
+    const delay = Math.min(MOST, timing.claimSweep * nodes) * (0.5 + Math.random());
+    this.#timer = setTimeout(() => {
+      this.#look()
+        .catch((error: unknown) => {
+          log.info({ err: error }, 'the claims could not be swept');
+          return nodes;
+        })
+        .then((count) => {
+          if (!this.#closed) this.#schedule(count);
+        });
+    }, delay);
+  }
+
+  /** @returns how many nodes live. */
+  async #look(): Promise<number> {
+    const alive = await this.#options.peers.alive();
+    const living = alive
+      .map(({ nodeId, incarnation }) => `${nodeId} ${incarnation}`)
+      .sort()
+      .join();
+    if (living !== this.#known) {
+      await this.#sweep(alive);
+      // Only now: a sweep that failed is made again.
+      this.#known = living;
+    }
+    return Math.max(1, alive.length);
+  }
+
+  async #sweep(alive: readonly Holder[]): Promise<void> {
+    const { self, streamMap } = this.#options;
+    let after: string | undefined;
+    do {
+      const page: Awaited<ReturnType<StreamMap['liveOrigins']>> = await streamMap.liveOrigins({
+        limit: PAGE,
+        after,
+      });
+      for (const claim of page.origins) {
+        if (claim.region === self.region && !holds([...alive, self], claim)) await this.#release(claim);
+      }
+      after = page.next;
+    } while (after !== undefined && !this.#closed);
+  }
+
+  async #release(claim: OriginClaim): Promise<void> {
+    const { streamMap, peers, background, log } = this.#options;
+    if (await peers.answers(claim)) return;
+    log.warn({ stream: claim.stream, nodeId: claim.nodeId }, 'releasing the claim of an origin that is gone');
+    background.run(`releasing the dead origin claim of ${claim.stream}`, () =>
+      streamMap.releaseOrigin(claim),
+    );
+  }
+}
