@@ -11,6 +11,7 @@ import { CONTROL_TABLE, type Database, nodesTable, STREAMS_TABLE, startDatabase 
 import { startDnsServer } from './dns/server.ts';
 import { listen, portError } from './listen.ts';
 import { startPage } from './page/server.ts';
+import { RegionHealth } from './region-health.ts';
 
 export const GLOBAL_NAME = 'live.meridian.test';
 
@@ -107,6 +108,7 @@ export async function startWorld({ regions, ports, env }: WorldOptions): Promise
     });
 
     // Every port before any process: one that is taken is told at once.
+    let health: RegionHealth | undefined;
     const dns = await startDnsServer({
       host: '127.0.0.1',
       port: ports.dns,
@@ -117,7 +119,7 @@ export async function startWorld({ regions, ports, env }: WorldOptions): Promise
           name: `${id}.meridian.test`,
           ipv4: regionAddress(index),
           port: globalPort,
-          healthy: true,
+          healthy: health?.isHealthy(id) ?? true,
         })),
       log: (line) => process.stderr.write(`${line}\n`),
     }).catch((error: unknown) => {
@@ -172,6 +174,11 @@ export async function startWorld({ regions, ports, env }: WorldOptions): Promise
       if (socket)
         await Promise.all([handOver(gateway, socket.server), handOver(gateway, socket.globalServer)]);
     }
+
+    // Only now: before, no region could have answered.
+    const checks = new RegionHealth(apis);
+    health = checks;
+    closers.push(async () => checks.close());
 
     return {
       regions: apis,
