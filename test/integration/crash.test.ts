@@ -125,6 +125,11 @@ describe('when a node is killed', () => {
   });
 
   test('that is the origin, and nobody publishes again, the stream is live no more', async () => {
+    // The publisher before this one has left, and the registry knows it.
+    await eventually(
+      async () => (await fetch(`${region(1).api}/healthz`)).status,
+      (status) => status === 200,
+    );
     const stream = newStream('orphan');
     await publish(stream, region(1));
     nodeProcess(`${region(1).id}-origin-1`).kill('SIGKILL');
