@@ -1,10 +1,9 @@
 // What a warm function keeps between its invocations: configuration, clients, keys and caches, made once.
 
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { type Account, DynamoControlStore } from '#routing/control-store.ts';
+import { dynamoDocuments } from '#routing/dynamo.ts';
 import { DynamoNodeRegistry } from '#routing/dynamo-node-registry.ts';
 import { DynamoStreamMap } from '#routing/dynamo-stream-map.ts';
 import { json, regionApis, secretKey, setVariables } from '#routing/environment.ts';
@@ -69,19 +68,11 @@ export function contextFrom(environment: NodeJS.ProcessEnv): FunctionContext {
     );
   }
   const timing = timingFrom(environment);
-  const dynamo = DynamoDBDocumentClient.from(
-    new DynamoDBClient({
-      region: region.id,
-      maxAttempts: 2,
-      // Without the last the SDK only warns of a request that hangs, and waits on.
-      requestHandler: {
-        connectionTimeout: timing.call,
-        requestTimeout: timing.call,
-        throwOnRequestTimeout: true,
-      },
-      ...(config.MERIDIAN_DYNAMODB_ENDPOINT ? { endpoint: config.MERIDIAN_DYNAMODB_ENDPOINT } : {}),
-    }),
-  );
+  const dynamo = dynamoDocuments({
+    region: region.id,
+    timeout: timing.call,
+    endpoint: config.MERIDIAN_DYNAMODB_ENDPOINT,
+  });
   const streamMap = new DynamoStreamMap(dynamo, config.MERIDIAN_STREAMS_TABLE);
   const nodeRegistry = new DynamoNodeRegistry(dynamo, config.MERIDIAN_NODES_TABLE);
   const controlStore = new DynamoControlStore(dynamo, config.MERIDIAN_CONTROL_TABLE);

@@ -19,8 +19,8 @@ export interface ListenOptions {
 export async function listen(server: Server, { host, port, what, option }: ListenOptions): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject);
-  server.listen(port, host, resolve);
   try {
+    server.listen(port, host, resolve);
     await promise;
   } catch (error) {
     throw portError(error, { host, port, what, option });

@@ -1,10 +1,9 @@
 // A node: its workers, streams, control server and registration, put together and taken apart in order.
 
 import { randomUUID } from 'node:crypto';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { defaultProvider } from '@aws-sdk/credential-provider-node';
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { Logger } from 'pino';
+import { dynamoDocuments } from '#routing/dynamo.ts';
 import { DynamoNodeRegistry } from '#routing/dynamo-node-registry.ts';
 import { DynamoStreamMap } from '#routing/dynamo-stream-map.ts';
 import { NodeClient } from '#routing/node-client.ts';
@@ -45,21 +44,12 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
   };
 
   try {
-    const dynamo = new DynamoDBClient({
+    const documents = dynamoDocuments({
       region,
-      maxAttempts: 2,
-      // Without the last the SDK only warns of a request that hangs, and waits on.
-      requestHandler: {
-        connectionTimeout: timing.call,
-        requestTimeout: timing.call,
-        throwOnRequestTimeout: true,
-      },
-      ...(config.MERIDIAN_DYNAMODB_ENDPOINT ? { endpoint: config.MERIDIAN_DYNAMODB_ENDPOINT } : {}),
+      timeout: timing.call,
+      endpoint: config.MERIDIAN_DYNAMODB_ENDPOINT,
     });
-    closers.push(() => dynamo.destroy());
-    const documents = DynamoDBDocumentClient.from(dynamo, {
-      marshallOptions: { removeUndefinedValues: true },
-    });
+    closers.push(() => documents.destroy());
     const registry = new DynamoNodeRegistry(documents, config.MERIDIAN_NODES_TABLE);
     const streamMap = new DynamoStreamMap(documents, config.MERIDIAN_STREAMS_TABLE);
     const routes = new RouteCache({ streamMap, nodeRegistry: registry, maxAge: timing.routeCache });

@@ -17,7 +17,10 @@ const RELEASED_CLAIM_LIFE = 86_400;
 
 type Claim = OriginClaim | RegionClaim;
 
-const partition = (stream: string) => `STREAM#${stream}`;
+const STREAM = 'STREAM#';
+const partition = (stream: string) => `${STREAM}${stream}`;
+/** Sorts after every key of a stream: region names are of small letters. */
+const LAST_KEY = 'REGION#zzzz';
 
 const keyOf = (claim: Claim) => ({
   pk: partition(claim.stream),
@@ -80,7 +83,15 @@ export class DynamoStreamMap implements StreamMap {
       }),
     );
     const origins = Items.map((item) => originClaim.parse(item));
-    return LastEvaluatedKey ? { origins, next: encodeCursor(LastEvaluatedKey) } : { origins };
+    if (LastEvaluatedKey === undefined) return { origins };
+    // A page may end between two claims of a stream: the rest of that stream belongs to this page.
+    const stream = String(LastEvaluatedKey.pk).slice(STREAM.length);
+    const { origins: all } = await this.read(stream);
+    const whole = all.filter(({ releasedAt }) => releasedAt === undefined);
+    return {
+      origins: [...origins.filter((claim) => claim.stream !== stream), ...whole],
+      next: encodeCursor({ pk: LastEvaluatedKey.pk, sk: LAST_KEY }),
+    };
   }
 
   #claim(claim: Claim, seen: Claim | undefined): Promise<boolean> {

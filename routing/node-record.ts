@@ -57,9 +57,13 @@ export type NodeRecord = z.infer<typeof nodeRecord>;
  * DynamoDB into an outage of media (LiveKit issue 4663).
  */
 export function aliveNodes(records: readonly NodeRecord[], now: number, deadAfter: number): NodeRecord[] {
-  const fresh = records.filter((record) => now - record.heartbeatAt < deadAfter);
+  const fresh = records.filter((record) => isFresh(record, now, deadAfter));
   return fresh.length > 0 ? fresh : [...records];
 }
+
+/** Whether the node has beaten within `deadAfter` ms before `now`. */
+export const isFresh = ({ heartbeatAt }: NodeRecord, now: number, deadAfter: number): boolean =>
+  now - heartbeatAt < deadAfter;
 
 /** How full a node is for a session of this kind, 0 (empty) to 1 and above (full). */
 export function fullness(record: NodeRecord, kind: 'publishers' | 'viewers'): number {

@@ -14,8 +14,14 @@ export class Problem extends Error {
    * @param code kebab-case kind, e.g. `stream-not-live`.
    * @param detail one sentence for a person: what was wrong, where, and what to do.
    */
-  constructor(status: number, code: string, detail: string, headers: Readonly<Record<string, string>> = {}) {
-    super(detail);
+  constructor(
+    status: number,
+    code: string,
+    detail: string,
+    headers: Readonly<Record<string, string>> = {},
+    cause?: unknown,
+  ) {
+    super(detail, cause === undefined ? {} : { cause });
     this.name = 'Problem';
     this.status = status;
     this.code = code;
@@ -55,8 +61,8 @@ export const problemBody = z.object({
 export type ProblemBody = z.infer<typeof problemBody>;
 
 /** `503` with `Retry-After`: try again in `seconds`. */
-export const unavailable = (code: string, detail: string, seconds = 2): Problem =>
-  new Problem(503, code, detail, { 'Retry-After': String(seconds) });
+export const unavailable = (code: string, detail: string, seconds = 2, cause?: unknown): Problem =>
+  new Problem(503, code, detail, { 'Retry-After': String(seconds) }, cause);
 
 /** Reads a value at a boundary: a mismatch is the sender's fault and becomes a 400 that names the path. */
 export function parse<Schema extends z.ZodType>(

@@ -6,7 +6,7 @@ import { streamName } from '#routing/names.ts';
 import { type StreamReport, streamReport, streamReports } from '#routing/node-messages.ts';
 import { Problem, parse } from '#routing/problem.ts';
 import { context, type FunctionContext } from '../context.ts';
-import { askRegions, json, requireSecret } from '../http/control-api.ts';
+import { askRegions, isOwnPart, json, requireSecret } from '../http/control-api.ts';
 import { endpoint, type HttpAnswer, type HttpEvent, pathParameter } from '../http/endpoint.ts';
 import { createPublishToken, createSubscribeToken } from './tokens.ts';
 
@@ -37,7 +37,7 @@ async function tree(event: HttpEvent): Promise<HttpAnswer> {
   const own = () => reportsHere(here, stream);
   const parts = await askRegions(here, { event, own, answer: regionPart });
   const [part] = parts;
-  if (event.queryStringParameters?.region !== undefined && part) return json(200, part);
+  if (isOwnPart(event) && part) return json(200, part);
 
   const claims = await here.streamMap.read(stream);
   const origin = activeOrigin(claims);

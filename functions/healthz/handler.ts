@@ -1,14 +1,18 @@
 // Whether this region can take sessions: Route 53's health check asks here.
 
-import { fullness, nodeGroup } from '#routing/node-record.ts';
+import { fullness, isFresh, nodeGroup } from '#routing/node-record.ts';
 import { context } from '../context.ts';
 import { json } from '../http/control-api.ts';
 import { endpoint, type HttpAnswer } from '../http/endpoint.ts';
 
-/** 200 when each group has a SERVING node with room, else 503; the body says which has not. */
+/**
+ * 200 when each group has a SERVING node with room, else 503; the body says which has not. Where no heartbeat is fresh
+ * the nodes are dead or the registry stands still: either way DNS does well to send new sessions elsewhere.
+ */
 async function health(): Promise<HttpAnswer> {
   const here = context();
-  const nodes = await here.aliveNodes();
+  const now = Date.now();
+  const nodes = (await here.routes.nodes()).filter((node) => isFresh(node, now, here.timing.nodeDeadAfter));
   const groups = Object.fromEntries(
     nodeGroup.options.map((group) => {
       const kind = group === 'origin' ? 'publishers' : 'viewers';

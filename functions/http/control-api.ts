@@ -1,12 +1,17 @@
 // What the control API's functions share: the API secret, and asking every region the same thing.
 
-import type { z } from 'zod';
-import { Problem } from '#routing/problem.ts';
+import { z } from 'zod';
+import { Problem, parse } from '#routing/problem.ts';
 import type { FunctionContext } from '../context.ts';
 import { bearerToken, type HttpAnswer, type HttpEvent } from './endpoint.ts';
 
 /** `?region=self`: this region's part only; how a region asks the others. */
 const OWN_PART = 'self';
+const regionParameter = z.literal(OWN_PART, `only ${OWN_PART}: any region answers for all`).optional();
+
+/** Whether only this region's part is asked for. @throws Problem 400 for another `?region=`. */
+export const isOwnPart = ({ queryStringParameters }: HttpEvent): boolean =>
+  parse(regionParameter, queryStringParameters?.region, 'region') === OWN_PART;
 
 /** @throws Problem 401 without a known API secret. */
 export async function requireSecret({ accountOf }: FunctionContext, event: HttpEvent): Promise<void> {
@@ -31,14 +36,14 @@ export async function askRegions<Answer extends z.ZodType>(
   { region, regions, timing }: FunctionContext,
   { event, own, answer }: RegionalQuestion<Answer>,
 ): Promise<z.output<Answer>[]> {
-  if (event.queryStringParameters?.region === OWN_PART) return [await own()];
+  if (isOwnPart(event)) return [await own()];
   const others = regions.filter(({ id }) => id !== region.id);
   const asked = others.map(async ({ id, api }) => {
     const url = new URL(event.requestContext.http.path, api);
     url.searchParams.set('region', OWN_PART);
     try {
       const response = await fetch(url, {
-        headers: { authorization: event.headers.authorization ?? '' },
+        headers: { authorization: `Bearer ${bearerToken(event) ?? ''}` },
         signal: AbortSignal.timeout(timing.call),
       });
       if (!response.ok) throw new Error(`status ${response.status}`);

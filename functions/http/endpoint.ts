@@ -38,13 +38,15 @@ export function endpoint({ routes: given, errorBody = problemDetails }: Endpoint
         origin: '*',
         methods: 'GET,HEAD,POST,PATCH,DELETE,OPTIONS',
         headers: 'Authorization, Content-Type, If-Match, Prefer',
-        exposeHeaders: 'Location, Link, ETag, Accept-Post, Retry-After, Preference-Applied',
+        exposeHeaders:
+          'Location, Link, ETag, Accept-Post, Retry-After, Preference-Applied, WWW-Authenticate, Allow',
         maxAge: PREFLIGHT_AGE,
       }),
     )
     .onError((request) => {
       const { error } = request;
       const problem = error instanceof Problem ? error : unexpected(error, request.event);
+      if (error instanceof Problem && error.cause !== undefined) told(error, request.event);
       const { contentType, body } = errorBody(problem);
       request.response = {
         statusCode: problem.status,
@@ -86,6 +88,13 @@ function notFound(routes: readonly EndpointRoute[], method: string, path: string
 }
 
 const pathPattern = (path: string): RegExp => new RegExp(`^${path.replace(/\{[^}]+\}/g, '[^/]+')}/?$`);
+
+/** A Problem whose cause lies behind us: the caller gets the one, the log both. */
+function told(problem: Problem, event: HttpEvent): void {
+  const { code, message, cause } = problem;
+  const requestId = event.requestContext?.requestId;
+  console.warn(JSON.stringify({ level: 'warn', message, code, requestId, cause: String(cause) }));
+}
 
 /** What nobody foresaw: told in full to the log, and to the caller only that it happened. */
 function unexpected(error: unknown, event: HttpEvent): Problem {

@@ -17,6 +17,20 @@ import { isMediaType, sdpBody } from './sdp.ts';
 /** Nodes that are tried before the region counts as full. */
 const MAX_TRIES = 4;
 
+/** A node's refusals that are about the client's request; all others are between the node and us. */
+const CLIENT_FAULTS: ReadonlySet<string> = new Set([
+  'malformed-sdp',
+  'unusable-sdp',
+  'no-common-codec',
+  'stream-not-live',
+  'stream-has-publisher',
+  'unknown-session',
+  'wrong-entity-tag',
+  'nothing-offered',
+]);
+
+const isClientFault = (error: unknown): boolean => error instanceof Problem && CLIENT_FAULTS.has(error.code);
+
 export interface OpenRequest {
   use: 'whip' | 'whep';
   stream: string;
@@ -64,17 +78,16 @@ export async function openSession(context: FunctionContext, request: OpenRequest
       });
       return created(context, request, node, session);
     } catch (error) {
-      if (!(error instanceof NodeUnreachable) && !(error instanceof Problem && error.status === 503))
-        throw error;
+      if (isClientFault(error)) throw error;
       last = error;
       exclude.add(node.nodeId);
     }
   }
-  if (last instanceof Problem) throw last;
-  throw unavailable(
-    'region-full',
-    `no ${request.group} node of ${context.region.id} can take another session now`,
-  );
+  if (last instanceof Problem && last.status === 503) throw last;
+  const group = `${request.group} node of ${context.region.id}`;
+  if (last !== undefined)
+    throw unavailable('no-node-answers', `no ${group} could open the session now`, 2, last);
+  throw unavailable('region-full', `no ${group} can take another session now`);
 }
 
 async function created(
@@ -187,7 +200,10 @@ async function callSession<Answer extends z.ZodType>(
   try {
     return await context.nodes.call(ticket, { ...call, path, timeout: context.timing.call });
   } catch (error) {
-    if (!(error instanceof NodeUnreachable)) throw error;
+    if (isClientFault(error)) throw error;
+    if (!(error instanceof NodeUnreachable)) {
+      throw unavailable('node-error', 'the node of this session could not do it now', 2, error);
+    }
     const alive = await context.aliveNodes();
     // A node that died or restarted took its sessions with it; one that only does not answer still has them.
     if (!alive.some(({ incarnation }) => incarnation === ticket.incarnation)) throw unknownSession();

@@ -61,6 +61,7 @@ export const handler = endpoint({
     { method: 'PATCH', path: SESSION, handle: (event) => patchSession(context(), 'whep', event) },
     { method: 'DELETE', path: SESSION, handle: (event) => deleteSession(context(), 'whep', event) },
     { method: 'GET', path: SESSION, handle: noContent },
+    { method: 'HEAD', path: SESSION, handle: noContent },
     { method: 'OPTIONS', path: SESSION, handle: options },
   ],
 });

@@ -21,7 +21,7 @@ async function post(event: HttpEvent): Promise<HttpAnswer> {
 
   const { jti: tokenId, viewing, priority } = token;
   // Not from the cache: a publish is rare, and two publishers must not pass each other by.
-  const claims = await here.streamMap.read(stream);
+  const claims = await here.streamMap.read(stream, { consistent: true });
   const origins = await notVoid(here, claims.origins);
   const taken = (claim: OriginClaim) => claim.releasedAt === undefined && claim.priority === priority;
   if (origins.some((claim) => taken(claim) && claim.tokenId !== tokenId)) {
@@ -83,10 +83,12 @@ export const handler = endpoint({
   routes: [
     { method: 'POST', path: ENDPOINT, handle: post },
     { method: 'GET', path: ENDPOINT, handle: noContent },
+    { method: 'HEAD', path: ENDPOINT, handle: noContent },
     { method: 'OPTIONS', path: ENDPOINT, handle: options },
     { method: 'PATCH', path: SESSION, handle: (event) => patchSession(context(), 'whip', event) },
     { method: 'DELETE', path: SESSION, handle: (event) => deleteSession(context(), 'whip', event) },
     { method: 'GET', path: SESSION, handle: noContent },
+    { method: 'HEAD', path: SESSION, handle: noContent },
     { method: 'OPTIONS', path: SESSION, handle: options },
   ],
 });

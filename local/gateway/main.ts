@@ -9,6 +9,7 @@ import {
 import { enableCompileCache } from 'node:module';
 import { Server } from 'node:net';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
+import { context as functionContext } from '#functions/context.ts';
 import type { FunctionName } from '#functions/routes.ts';
 import { matchRoute, PayloadTooLong, readPayload, toEvent, writeAnswer } from './event.ts';
 import { isSigned } from './signature-check.ts';
@@ -35,11 +36,16 @@ const {
   AWS_SECRET_ACCESS_KEY: secretAccessKey = '',
 } = process.env;
 
+// Now rather than at the first request, so that a wrong configuration is told at the start.
+functionContext();
+
 const servers: HttpServer[] = [];
 
 function listenOn(socket: Server): void {
   const server = createServer((request, response) => {
     serve(request, response).catch((error: unknown) => {
+      // The client went away while it was sending: nobody is there to be told.
+      if (request.destroyed && !request.complete) return;
       if (error instanceof PayloadTooLong) send(response, 413, 'Request Too Long');
       else {
         console.error(error);

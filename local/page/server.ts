@@ -1,7 +1,7 @@
 // The local page's web server: static files, and what the page must know of the world.
 
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { extname } from 'node:path';
 import type { RegionApi } from '#routing/region-client.ts';
 import { listen } from '../listen.ts';
@@ -47,21 +47,11 @@ const LOCAL_HOST = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/;
 export async function startPage(options: PageOptions): Promise<{ url: string; close(): Promise<void> }> {
   const { apis, publishToken, apiSecret } = options;
   const world = JSON.stringify({ regions: apis, publishToken, apiSecret });
-  const server = createServer(async (request, response) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://page');
-    const file = FILES.get(pathname);
-    if (!LOCAL_HOST.test(request.headers.host ?? '')) {
-      response.writeHead(421).end();
-    } else if (pathname === '/world.json') {
-      response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(world);
-    } else if (file === undefined) {
-      response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n');
-    } else {
-      const body = await readFile(new URL(`./public/${file}`, import.meta.url));
-      response
-        .writeHead(200, { 'content-type': TYPES[extname(file)], 'cache-control': 'no-store' })
-        .end(body);
-    }
+  const server = createServer((request, response) => {
+    serve(request, response, world).catch((error: unknown) => {
+      process.stderr.write(`the page could not answer ${request.url}: ${String(error)}\n`);
+      if (!response.headersSent) response.writeHead(500).end();
+    });
   });
   const host = '127.0.0.1';
   const port = await listen(server, { host, port: options.port, what: 'the page', option: '--page-port' });
@@ -74,4 +64,26 @@ export async function startPage(options: PageOptions): Promise<{ url: string; cl
       await promise;
     },
   };
+}
+
+async function serve(request: IncomingMessage, response: ServerResponse, world: string): Promise<void> {
+  const url = request.url ?? '/';
+  if (!LOCAL_HOST.test(request.headers.host ?? '')) {
+    response.writeHead(421).end();
+    return;
+  }
+  if (!URL.canParse(url, 'http://page')) {
+    response.writeHead(400).end();
+    return;
+  }
+  const { pathname } = new URL(url, 'http://page');
+  const file = FILES.get(pathname);
+  if (pathname === '/world.json') {
+    response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(world);
+  } else if (file === undefined) {
+    response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n');
+  } else {
+    const body = await readFile(new URL(`./public/${file}`, import.meta.url));
+    response.writeHead(200, { 'content-type': TYPES[extname(file)], 'cache-control': 'no-store' }).end(body);
+  }
 }

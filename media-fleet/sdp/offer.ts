@@ -45,6 +45,16 @@ export interface Offer {
   media: OfferedMedia[];
 }
 
+/** RFC 3550 section 5.1: seven bits. */
+const MAX_PAYLOAD_TYPE = 127;
+/** RFC 8285 section 4.3: a two-byte header's ids. */
+const MAX_EXTENSION_ID = 255;
+const FIRST_PROPOSED_ID = 4_096;
+/** RFC 3550 section 5.1: 32 bits. */
+const MAX_SSRC = 0xffff_ffff;
+/** Simulcast layers of one track: more than any client in use sends. */
+const MAX_LAYERS = 4;
+
 const malformed = (detail: string) => new Problem(400, 'malformed-sdp', `the offer ${detail}`);
 const unusable = (detail: string) => new Problem(422, 'unusable-sdp', `the offer ${detail}`);
 
@@ -121,36 +131,59 @@ function readMedia(section: MediaSection, index: number): OfferedMedia {
   if (!section.rtcpMux && !bundleOnly) throw unusable(`has ${kind} without a=rtcp-mux`);
   const codecs = readCodecs(section, kind);
   if (codecs.length === 0) throw malformed(`has ${kind} without a codec (a=rtpmap)`);
+  const sendRids = readSendRids(section);
+  if (new Set(sendRids).size < sendRids.length) throw malformed(`names a simulcast layer of ${kind} twice`);
+  if (sendRids.length > MAX_LAYERS)
+    throw unusable(`sends ${sendRids.length} layers; at most ${MAX_LAYERS} are supported`);
   return {
     kind,
     mid: String(section.mid ?? index),
     protocol: section.protocol,
     direction: section.direction ?? 'sendrecv',
     codecs,
-    extensions: (section.ext ?? []).map(({ value, uri }) => ({ id: value, uri })),
-    sendRids: readSendRids(section),
+    extensions: readExtensions(section),
+    sendRids,
     ssrcs: readSsrcs(section),
     cname: textOf(section.ssrcs?.find(({ attribute }) => attribute === 'cname')?.value),
     msid: readMsid(section),
   };
 }
 
+function readExtensions(section: MediaSection): OfferedMedia['extensions'] {
+  const extensions = (section.ext ?? [])
+    .map(({ value, uri }) => ({ id: value, uri }))
+    // RFC 8285 section 7: these only ask the answerer for a number of its own.
+    .filter(({ id }) => id < FIRST_PROPOSED_ID);
+  const wrong = extensions.find(({ id }) => !(id >= 1 && id <= MAX_EXTENSION_ID));
+  if (wrong) throw malformed(`numbers a header extension ${wrong.id}; 1 to ${MAX_EXTENSION_ID} can be sent`);
+  return extensions;
+}
+
 function readCodecs(section: MediaSection, kind: MediaKind): OfferedCodec[] {
   const order = String(section.payloads ?? '')
     .split(' ')
     .map(Number);
-  const parametersOf = (payload: number) =>
-    textOf(section.fmtp.find((line) => line.payload === payload)?.config);
+  const preference = new Map(order.map((payload, index) => [payload, index]));
+  const given = section.rtp.filter(({ payload }) => preference.has(payload));
+  if (new Set(given.map(({ payload }) => payload)).size < given.length) {
+    throw malformed(`gives two codecs of ${kind} the same payload type`);
+  }
+  if (given.some(({ payload }) => payload > MAX_PAYLOAD_TYPE)) {
+    throw malformed(`has a payload type above ${MAX_PAYLOAD_TYPE}`);
+  }
+  const fmtpOf = new Map(section.fmtp.map(({ payload, config }) => [payload, textOf(config)]));
   const isRtx = (codec: string) => String(codec).toLowerCase() === 'rtx';
-  const rtxOf = (payload: number) =>
-    section.rtp.find(
-      ({ codec, payload: own }) => isRtx(codec) && readParameters(parametersOf(own)).apt === payload,
-    );
-  return section.rtp
-    .filter(({ codec, payload }) => !isRtx(codec) && order.includes(payload))
-    .sort((a, b) => order.indexOf(a.payload) - order.indexOf(b.payload))
+  /** By the payload type whose retransmissions it carries. */
+  const rtxOf = new Map(
+    given
+      .filter(({ codec }) => isRtx(codec))
+      .map(({ payload }) => [readParameters(fmtpOf.get(payload)).apt, payload]),
+  );
+  return given
+    .filter(({ codec }) => !isRtx(codec))
+    .sort((a, b) => (preference.get(a.payload) ?? 0) - (preference.get(b.payload) ?? 0))
     .map(({ payload, codec, rate, encoding }) => {
-      const fmtp = parametersOf(payload);
+      const fmtp = fmtpOf.get(payload);
       return {
         payloadType: payload,
         mimeType: `${kind}/${codec}`,
@@ -161,7 +194,7 @@ function readCodecs(section: MediaSection, kind: MediaKind): OfferedCodec[] {
         rtcpFeedback: (section.rtcpFb ?? [])
           .filter((line) => String(line.payload) === '*' || Number(line.payload) === payload)
           .map(({ type, subtype }) => (subtype ? { type, parameter: subtype } : { type })),
-        rtxPayloadType: rtxOf(payload)?.payload,
+        rtxPayloadType: rtxOf.get(payload),
       };
     });
 }
@@ -187,23 +220,35 @@ function readSendRids(section: MediaSection): string[] {
   const list =
     simulcast?.dir1 === 'send' ? simulcast.list1 : simulcast?.dir2 === 'send' ? simulcast.list2 : undefined;
   if (list === undefined) return [];
-  const sent = new Set(
-    (section.rids ?? []).filter(({ direction }) => direction === 'send').map(({ id }) => String(id)),
-  );
+  const sent = new Set(ridLines(section).flatMap(({ id, direction }) => (direction === 'send' ? [id] : [])));
   return sdpTransform
     .parseSimulcastStreamList(String(list))
     .map((alternatives) => String(alternatives[0]?.scid ?? ''))
     .filter((rid) => sent.has(rid));
 }
 
+/** RFC 8851 section 10 allows `-` and `_` in a rid; sdp-transform leaves the lines that have them unread. */
+const UNREAD_RID = /^rid:([\w-]+) (send|recv)\b/;
+
+function ridLines(section: MediaSection): { id: string; direction: string }[] {
+  const read = (section.rids ?? []).map(({ id, direction }) => ({ id: String(id), direction }));
+  const unread = (section.invalid ?? []).flatMap(({ value }) => {
+    const [, id, direction] = UNREAD_RID.exec(value) ?? [];
+    return id !== undefined && direction !== undefined ? [{ id, direction }] : [];
+  });
+  return [...read, ...unread];
+}
+
 function readSsrcs(section: MediaSection): OfferedMedia['ssrcs'] {
   const pairs = (section.ssrcGroups ?? [])
     .filter(({ semantics }) => semantics === 'FID')
     .map(({ ssrcs }) => String(ssrcs).split(' ').map(Number));
-  const retransmissions = new Set(pairs.map(([, rtx]) => rtx));
-  return [...new Set((section.ssrcs ?? []).map(({ id }) => Number(id)))]
-    .filter((ssrc) => !retransmissions.has(ssrc))
-    .map((ssrc) => ({ ssrc, rtx: pairs.find(([primary]) => primary === ssrc)?.[1] }));
+  const rtxOf = new Map(pairs.map(([primary, rtx]) => [primary, rtx]));
+  const retransmissions = new Set(rtxOf.values());
+  const ids = [...new Set((section.ssrcs ?? []).map(({ id }) => Number(id)))];
+  if ([...ids, ...pairs.flat()].some((ssrc) => !(ssrc >= 1 && ssrc <= MAX_SSRC)))
+    throw malformed('has an SSRC that is not of 32 bits');
+  return ids.filter((ssrc) => !retransmissions.has(ssrc)).map((ssrc) => ({ ssrc, rtx: rtxOf.get(ssrc) }));
 }
 
 function readMsid(section: MediaSection): string | undefined {

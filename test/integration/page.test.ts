@@ -35,6 +35,21 @@ test('publishes a moving picture without a camera, shows it in another region, a
   expect(errors).toEqual([]);
 });
 
+test('a request target that is no URL is a 400, and the page lives on', async () => {
+  const { hostname, port } = new URL(world.page);
+  const { request } = await import('node:http');
+  const status = await new Promise<number | undefined>((resolve, reject) => {
+    request({ host: hostname, port, path: '//' }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    })
+      .once('error', reject)
+      .end();
+  });
+  expect(status).toBe(400);
+  expect((await fetch(world.page)).status).toBe(200);
+});
+
 test('answers only to names of this machine, for it hands out the API secret', async () => {
   const { hostname, port } = new URL(world.page);
   const { request } = await import('node:http');

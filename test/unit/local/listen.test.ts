@@ -29,6 +29,12 @@ it('a port that is taken is named, with the option that chooses another', async 
   });
 });
 
+it('a port that there is not is named like one that is taken', async () => {
+  await expect(listen(newServer(), { ...wanted, port: 65_536 })).rejects.toThrow(
+    /^the page cannot listen on 127.0.0.1:65536: .*; choose another with --page-port$/,
+  );
+});
+
 it('without an option it names none, and another reason it gives as it is', () => {
   const { message } = portError(new Error('no such device'), { ...wanted, option: '' });
   expect(message).toBe('the page cannot listen on 127.0.0.1:0: no such device');

@@ -110,17 +110,8 @@ it.each([
   });
 });
 
-it.each([
-  [
-    'an extension of number 0',
-    plainOffer(['a=rtpmap:96', 'a=extmap:0 urn:ietf:params:rtp-hdrext:sdes:mid\r\na=rtpmap:96']),
-  ],
-  ['one SSRC for audio and video', plainOffer(['a=ssrc:1001', 'a=ssrc:2001'])],
-  [
-    'retransmissions of the codec’s own number',
-    plainOffer(['rtpmap:97 rtx', 'rtpmap:96 rtx'], ['fmtp:97', 'fmtp:96']),
-  ],
-])('%s is a 422', async (_, text) => {
+it('one SSRC for audio and video is a 422', async () => {
+  const text = plainOffer(['a=ssrc:1001', 'a=ssrc:2001']);
   await expect(publishText(text)).rejects.toMatchObject({ name: 'Problem', status: 422 });
 });
 

@@ -45,7 +45,7 @@ it('a viewer gets each track in the payload type that it offered', () => {
 });
 
 it('H264 is matched by its profile and mode, not by its name', async () => {
-  const own = await publishTracks(offerText('obs-publisher').replaceAll('33820408', '43820408'));
+  const own = await publishTracks(offerText('obs-publisher').replaceAll('33820408', '23820408'));
   const { layout } = plan(offerText('chromium-viewer'), own);
   const offered = readOffer(offerText('chromium-viewer')).media[1]?.codecs ?? [];
   const chosen = offered.find(({ payloadType }) => payloadType === layout[1]?.payloadType);

@@ -173,6 +173,18 @@ it('lists live origins, page by page, each once; neither released ones nor secon
   expect(all.names).not.toContain(stream);
 });
 
+it('a stream’s origins stand on one page, wherever the scan stopped', async () => {
+  for (const priority of [0, 1, 2]) await map.claimOrigin(origin({ priority }), undefined);
+  let after: string | undefined;
+  const own: number[] = [];
+  do {
+    const page = await map.liveOrigins({ limit: 1, after });
+    own.push(page.origins.filter((claim) => claim.stream === stream).length);
+    after = page.next;
+  } while (after !== undefined);
+  expect(own.filter((count) => count > 0)).toEqual([3]);
+});
+
 const badCursor = expect.objectContaining({ status: 400, code: 'invalid-request' });
 const cursorOf = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
 

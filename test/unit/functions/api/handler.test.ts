@@ -93,6 +93,22 @@ it('a region asked for its own part asks no other', async () => {
   expect(region.other.asked).toEqual([]);
 });
 
+it('a secret in the URL is passed on to the other regions as a header', async () => {
+  region.other.says = { region: 'us-east-1', nodes: [] };
+  await call(handler, { method: 'GET', path: `/api/streams/tree?token=${region.secret}` });
+  expect(region.other.asked.map(({ url, headers }) => [url, headers.authorization])).toEqual([
+    ['/api/streams/tree?region=self', `Bearer ${region.secret}`],
+  ]);
+});
+
+it('no other region can be asked for alone', async () => {
+  expect(await get('/api/streams/tree?region=us-east-1')).toMatchObject({
+    status: 400,
+    json: { status: 'fail' },
+  });
+  expect(region.other.asked).toEqual([]);
+});
+
 it('lists each live stream once, with its active origin', async () => {
   await region.streamMap.claimOrigin(originClaim({ stream: 'listed' }), undefined);
   await region.streamMap.claimOrigin(

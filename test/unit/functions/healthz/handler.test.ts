@@ -45,6 +45,12 @@ it('is unhealthy without a node', async () => {
   expect(await health('HEAD')).toMatchObject({ status: 503, body: '' });
 });
 
+it('is unhealthy when no heartbeat is fresh, though then nobody counts as dead', async () => {
+  await register('i-origin', { group: 'origin', heartbeatAt: Date.now() - 120_000 });
+  await register('i-edge', { heartbeatAt: Date.now() - 120_000 });
+  expect((await health()).status).toBe(503);
+});
+
 it.each<[string, Partial<NodeRecord>]>([
   ['drains', { state: 'DRAINING' }],
   ['is full of viewers', { load: { ...load, viewers: limits.viewers } }],

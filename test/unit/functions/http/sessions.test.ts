@@ -165,7 +165,7 @@ it('a node that does not answer is left out, and the next one tried', async () =
 it('another node behind a dead one’s address is never spoken to', async () => {
   const other = await startNode('i-other', { group: 'origin' });
   await startNode('i-1', { control: other.record.control });
-  await expect(watch()).rejects.toMatchObject({ status: 503, code: 'region-full' });
+  await expect(watch()).rejects.toMatchObject({ status: 503, code: 'no-node-answers' });
   expect(other.asked).toEqual([]);
 });
 
@@ -176,6 +176,23 @@ it('what is the request’s own fault is not tried on another node', async () =>
   const both = [await startNode('i-1', {}, refuse), await startNode('i-2', {}, refuse)];
   await expect(watch()).rejects.toMatchObject({ status: 422, code: 'no-common-codec' });
   expect(both.flatMap(({ asked }) => asked)).toHaveLength(1);
+});
+
+// A client is told of what its request did wrong, not of what is between a function and a node.
+it.each([
+  [400, 'invalid-request'],
+  [403, 'unknown-address'],
+  [404, 'unknown-path'],
+  [500, 'node-error'],
+])('a node that answers %i %s is left out, and the next one tried', async (status, code) => {
+  const refuse = () => {
+    throw new Problem(status, code, 'between us');
+  };
+  await startNode('i-1', { load: load(0) }, refuse);
+  const next = await startNode('i-2', { load: load(9) });
+  expect((await watch()).statusCode).toBe(201);
+  await next.server.close();
+  await expect(watch()).rejects.toMatchObject({ status: 503, headers: { 'Retry-After': '2' } });
 });
 
 // client as if its token were bad.

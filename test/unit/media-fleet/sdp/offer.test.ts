@@ -385,3 +385,58 @@ it('names of digits stay text', () => {
 it('a hash function may be named in capitals', () => {
   expect(reads(['sha-256', 'SHA-256'])).toEqual(reads());
 });
+
+it.each([
+  [
+    'a payload type above 127',
+    /payload type above 127/,
+    [
+      ['96 97', '296 97'],
+      ['a=rtpmap:96 ', 'a=rtpmap:296 '],
+    ],
+  ],
+  ['a payload type given twice', /same payload type/, [['a=rtpmap:97 rtx/90000', 'a=rtpmap:96 VP9/90000']]],
+  ['a header extension of number 0', /extension 0/, [['a=rtpmap:96', 'a=extmap:0 urn:x\r\na=rtpmap:96']]],
+  ['an SSRC of 0', /SSRC/, [['FID 2001 2002', 'FID 2001 0']]],
+  ['an SSRC of 33 bits', /SSRC/, [['FID 2001 2002', 'FID 2001 4294967296']]],
+  [
+    'a layer named twice',
+    /layer of video twice/,
+    [['a=ssrc-group:FID 2001 2002', 'a=rid:a send\r\na=simulcast:send a;a']],
+  ],
+] as const)('%s is malformed', (_, why, changes) => {
+  expect(refusalOf(plainOffer(...changes.map(([from, to]): [string, string] => [from, to])))).toMatchObject({
+    status: 400,
+    message: expect.stringMatching(why),
+  });
+});
+
+it('more than four layers are unusable', () => {
+  const rids = ['a', 'b', 'c', 'd', 'e'];
+  const lines = rids.map((rid) => `a=rid:${rid} send`).join('\r\n');
+  const text = plainOffer(['a=ssrc-group:FID 2001 2002', `${lines}\r\na=simulcast:send ${rids.join(';')}`]);
+  expect(refusalOf(text)).toMatchObject({ status: 422, message: expect.stringMatching(/5 layers/) });
+});
+
+it('rids may have hyphens and underscores (RFC 8851 section 10)', () => {
+  const lines =
+    'a=rid:lo-res send\r\na=rid:hi_res send\r\na=rid:x-in recv\r\na=simulcast:send lo-res;hi_res;x-in';
+  expect(section(plainOffer(['a=ssrc-group:FID 2001 2002', lines]), 'video').sendRids).toEqual([
+    'lo-res',
+    'hi_res',
+  ]);
+});
+
+it('header-extension ids that only ask for another are left out', () => {
+  const text = plainOffer(['a=ssrc-group:FID 2001 2002', 'a=extmap:4096 urn:x\r\na=extmap:3 urn:y']);
+  expect(section(text, 'video').extensions).toContainEqual({ id: 3, uri: 'urn:y' });
+  expect(section(text, 'video').extensions).not.toContainEqual({ id: 4096, uri: 'urn:x' });
+});
+
+function refusalOf(text: string): unknown {
+  try {
+    return readOffer(text);
+  } catch (error) {
+    return error;
+  }
+}
