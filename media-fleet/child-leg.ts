@@ -55,7 +55,7 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
    */
   static async open(options: ChildLegOptions): Promise<ChildLeg> {
     const { stream, request, workers } = options;
-    const { source, self } = stream;
+    const { source, self, generation } = stream;
     if (source === undefined) throw new Error(`${stream.name} has no source`);
     const transport = await workers.createLegTransport(stream.hub, request.region !== self.region);
     try {
@@ -76,6 +76,7 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
         parent: self,
         origin: source.origin,
         path: [...source.path, self.nodeId],
+        generation,
         ip: transport.tuple.localAddress,
         port: transport.tuple.localPort,
         srtpParameters: srtpOf(transport),

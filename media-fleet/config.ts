@@ -17,6 +17,8 @@ const portRange = z
   })
   .refine(({ min, max }) => min >= 1024 && max <= 65_535 && min <= max, 'two ports, 1024 to 65535, in order');
 
+const address = z.union([z.ipv4(), z.ipv6()], 'an IP address');
+
 const environmentSchema = z.object({
   MERIDIAN_REGION: regionId,
   MERIDIAN_NODE_GROUP: nodeGroup,
@@ -26,9 +28,9 @@ const environmentSchema = z.object({
   MERIDIAN_CONTROL_ADDRESS: z.string().default('0.0.0.0'),
   MERIDIAN_CONTROL_PORT: z.coerce.number().int().min(0).max(65_535).default(7443),
   /** The address that functions and nodes of the region reach the control server at. */
-  MERIDIAN_PRIVATE_ADDRESS: z.string(),
+  MERIDIAN_PRIVATE_ADDRESS: address,
   /** The address that viewers, publishers and nodes of other regions reach the media ports at. */
-  MERIDIAN_PUBLIC_ADDRESS: z.string(),
+  MERIDIAN_PUBLIC_ADDRESS: address,
   /** Where the media sockets listen. */
   MERIDIAN_MEDIA_ADDRESS: z.string().default('0.0.0.0'),
   /** The first worker's UDP and TCP port; each further worker takes the next. 0: any free one. */

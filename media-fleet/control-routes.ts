@@ -31,6 +31,13 @@ export interface ControlRoutesOptions {
   peers: Peers;
 }
 
+/**
+ * The share of a node's viewers that may be between their POST and connected media, and the fewest that always may:
+ * who POSTs and never connects must not fill the node. At 250 viewers it lets some 200 a second join, each within 0.2 s.
+ */
+const MAX_CONNECTING = 0.2;
+const MIN_CONNECTING = 10;
+
 export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
   const { self, streams, workers, peers } = options;
   return [
@@ -82,7 +89,7 @@ export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
       handle: async ({ body }) => {
         const request = parse(legRequest, body, 'leg');
         if (request.region === self.region) {
-          const child = (await peers.alive()).find(({ nodeId }) => nodeId === request.nodeId);
+          const child = (await peers.registered()).find(({ nodeId }) => nodeId === request.nodeId);
           if (!child?.mediaAddresses.includes(request.ip)) {
             throw new Problem(
               403,
@@ -129,11 +136,20 @@ export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
 }
 
 /** The node's own yes or no: a function's snapshot of its load may be a moment old. */
-function admit({ self, state, load, limits }: ControlRoutesOptions, kind: 'publishers' | 'viewers'): void {
+function admit(
+  { self, state, load, limits, streams }: ControlRoutesOptions,
+  kind: 'publishers' | 'viewers',
+): void {
   if (state() !== 'SERVING') throw unavailable('node-not-serving', `node ${self.nodeId} is ${state()}`);
   const now = load();
   if (now[kind] >= limits[kind]) {
     throw unavailable('node-full', `node ${self.nodeId} has its ${limits[kind]} ${kind}`);
+  }
+  if (kind === 'viewers' && streams.connecting >= Math.max(MIN_CONNECTING, limits.viewers * MAX_CONNECTING)) {
+    throw unavailable(
+      'node-full',
+      `${streams.connecting} viewers of node ${self.nodeId} have not connected yet`,
+    );
   }
   if (now.cpu >= limits.cpu) {
     throw unavailable(

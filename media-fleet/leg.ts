@@ -93,8 +93,9 @@ export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
       ]);
       const leg = new Leg(options, transport, answer, tracks);
       const listener = await stream.pulse.listen(incoming);
-      listener.on('beat', ({ type }) => {
-        if (type === 'alive') leg.#heard();
+      listener.on('beat', ({ type, generation }) => {
+        if (type === 'alive' && generation !== answer.generation) leg.close('superseded');
+        else if (type === 'alive') leg.#heard();
         else if (type !== 'bye') leg.close(type);
       });
       return { leg };

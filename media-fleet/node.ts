@@ -21,9 +21,6 @@ import { Streams } from './streams.ts';
 import { Sweep } from './sweep.ts';
 import { Workers } from './workers.ts';
 
-/** Milliseconds between measurements of the workers' CPU and memory; more often would show noise. */
-const SAMPLE_INTERVAL = 2_000;
-
 export interface RunningNode {
   readonly nodeId: string;
   /** Ends sessions, leaves the registry, stops the workers. Idempotent. */
@@ -91,22 +88,11 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
     });
     closers.push(() => streams.close());
 
-    let usage = { cpu: 0, memory: 0 };
-    const sampler = setInterval(() => {
-      workers.sample().then(
-        (sample) => {
-          usage = sample;
-        },
-        (error: unknown) => log.debug({ err: error }, 'a worker went away while it was measured'),
-      );
-    }, SAMPLE_INTERVAL);
-    closers.push(() => clearInterval(sampler));
-
     const state: NodeState = 'SERVING';
     const load = (): NodeLoad => ({
       ...streams.load,
-      cpu: usage.cpu,
-      memory: usage.memory + process.memoryUsage.rss(),
+      cpu: workers.usage.cpu,
+      memory: workers.usage.memory + process.memoryUsage.rss(),
     });
     const limits = {
       publishers: config.maxPublishers,

@@ -1,6 +1,7 @@
 // A publisher's hold on its stream: the origin claim, taken when media connects, watched while it lasts, released.
 
 import { EventEmitter } from 'node:events';
+import pRetry from 'p-retry';
 import type { Logger } from 'pino';
 import {
   activeOrigin,
@@ -15,6 +16,7 @@ import type { RegionClient } from '#routing/region-client.ts';
 import type { StreamMap } from '#routing/stream-map.ts';
 import type { Timing } from '#routing/timing.ts';
 import type { Background } from './background.ts';
+import type { Peers } from './peers.ts';
 import type { Self } from './source.ts';
 
 export interface OriginRoleOptions {
@@ -24,61 +26,68 @@ export interface OriginRoleOptions {
   tokenId: string;
   viewing: Viewing;
   streamMap: StreamMap;
+  peers: Peers;
   regions: RegionClient;
   background: Background;
   timing: Timing;
   log: Logger;
 }
 
-/** Attempts to write a claim against others who write the same item. */
-const CLAIM_ATTEMPTS = 5;
+/** Between attempts to write a claim, ms: as long as the publisher stays, for the stream map may be away for minutes. */
+const RETRY = { retries: Number.POSITIVE_INFINITY, minTimeout: 50, maxTimeout: 2_000, randomize: true };
+
+/** Another wrote the same item at the same time. */
+class Overtaken extends Error {}
 
 /**
  * Emits `active` when this origin is the stream's active one, `standby` when one of a higher priority is, `lost` when
- * a newer one of its own priority is: then it must step down.
+ * a newer one of its own priority is, or one of another token: then it must step down.
  */
 export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: []; lost: [] }> {
   readonly #options: OriginRoleOptions;
+  readonly #closed = new AbortController();
   #claim: OriginClaim | undefined;
   #timer: NodeJS.Timeout | undefined;
   #active = false;
+  #taking = false;
   #checking = false;
-  #closed = false;
 
   constructor(options: OriginRoleOptions) {
     super();
     this.#options = options;
   }
 
-  /**
-   * Writes the claim, newer than every one that can be seen, and tells the regions that it concerns.
-   * @throws Error when the stream map does not take it.
-   */
-  async take(): Promise<void> {
-    const { stream, streamMap } = this.#options;
-    for (let attempt = 0; attempt < CLAIM_ATTEMPTS && !this.#closed; attempt += 1) {
-      const claims = await streamMap.read(stream, { consistent: true });
-      const claim = this.#newClaim(claims);
-      const seen = claims.origins.find(
-        (other) => other.region === claim.region && other.priority === claim.priority,
-      );
-      if (!(await streamMap.claimOrigin(claim, seen))) continue;
-      this.#claim = claim;
-      // Closed while the claim was being written: nobody else will release it.
-      if (this.#closed) this.#release();
-      else {
-        this.#judge({ ...claims, origins: [...claims.origins.filter((other) => other !== seen), claim] });
-        this.#tellOthers(claims, claim);
-        this.#timer = setInterval(() => this.check(), this.#options.timing.claimCheck);
-      }
-      return;
-    }
-    if (!this.#closed) throw new Error(`the origin claim of ${stream} was overtaken ${CLAIM_ATTEMPTS} times`);
+  /** Writes the claim, newer than every one that can be seen, and tells the regions that it concerns. */
+  take(): void {
+    if (this.#taking || this.#closed.signal.aborted) return;
+    this.#taking = true;
+    clearInterval(this.#timer);
+    const { stream, timing, log } = this.#options;
+    let failing = false;
+    pRetry(() => this.#write(), {
+      ...RETRY,
+      signal: this.#closed.signal,
+      onFailedAttempt: ({ error }) => {
+        if (failing || error instanceof Overtaken) return;
+        failing = true;
+        log.warn({ err: error, stream }, 'the stream map does not take the origin claim; trying on');
+      },
+    })
+      .then(
+        () => {
+          if (!this.#closed.signal.aborted) this.#timer = setInterval(() => this.check(), timing.claimCheck);
+        },
+        // Nothing but the close ends the attempts.
+        () => undefined,
+      )
+      .finally(() => {
+        this.#taking = false;
+      });
   }
 
   /** Reads the claims again and acts on what they say; called by the timer and by notices. */
   check(): void {
-    if (this.#checking || this.#closed) return;
+    if (this.#claim === undefined || this.#taking || this.#checking || this.#closed.signal.aborted) return;
     this.#checking = true;
     const { stream, streamMap, log } = this.#options;
     streamMap
@@ -92,10 +101,48 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
   }
 
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#closed.signal.aborted) return;
+    this.#closed.abort();
     clearInterval(this.#timer);
     this.#release();
+  }
+
+  async #write(): Promise<void> {
+    const { stream, streamMap } = this.#options;
+    const claims = await streamMap.read(stream, { consistent: true });
+    if (await this.#isTaken(claims)) {
+      this.emit('lost');
+      return;
+    }
+    const claim = this.#newClaim(claims);
+    const seen = claims.origins.find(
+      ({ region, priority }) => region === claim.region && priority === claim.priority,
+    );
+    // Closed meanwhile: then there is nothing to claim.
+    if (this.#closed.signal.aborted) return;
+    if (!(await streamMap.claimOrigin(claim, seen)))
+      throw new Overtaken('another origin wrote its claim first');
+    this.#claim = claim;
+    // Closed while the claim was being written: nobody else will release it.
+    if (this.#closed.signal.aborted) {
+      this.#release();
+      return;
+    }
+    this.#judge({ ...claims, origins: [...claims.origins.filter((other) => other !== seen), claim] });
+    this.#tellOthers(claims, claim);
+  }
+
+  /**
+   * Whether a publisher with another token has this priority. The function asked that before the POST; but two may have
+   * come at once. Whether the holder is dead can be known of this region's nodes only.
+   */
+  async #isTaken({ origins }: StreamClaims): Promise<boolean> {
+    const { self, priority, tokenId, peers } = this.#options;
+    const rival = origins.find(
+      (claim) => claim.releasedAt === undefined && claim.priority === priority && claim.tokenId !== tokenId,
+    );
+    if (rival === undefined) return false;
+    return rival.region !== self.region || peers.isAlive(rival);
   }
 
   #newClaim(claims: StreamClaims): OriginClaim {
@@ -106,28 +153,22 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
 
   #judge(claims: StreamClaims): void {
     const mine = this.#claim;
-    if (mine === undefined || this.#closed) return;
+    if (mine === undefined || this.#closed.signal.aborted) return;
     const active = activeOrigin(claims);
-    const superseded = active && active.priority === mine.priority && precedes(active, mine);
-    const standing = claims.origins.some(
-      (claim) => sameHolder(claim, mine) && claim.epoch === mine.epoch && claim.releasedAt === undefined,
-    );
-    if (!standing && !superseded) {
-      this.#takeBack();
-      return;
-    }
-    if (active && sameHolder(active, mine) && active.epoch === mine.epoch) {
-      if (!this.#active) {
-        this.#active = true;
-        this.emit('active', mine);
-      }
-    } else if (active && active.priority > mine.priority) {
-      if (this.#active) {
-        this.#active = false;
-        this.emit('standby');
-      }
-    } else if (superseded) {
+    const live = claims.origins.filter((claim) => claim.releasedAt === undefined);
+    const superseded = live.some((claim) => claim.priority === mine.priority && precedes(claim, mine));
+    const standing = live.some((claim) => sameHolder(claim, mine) && claim.epoch === mine.epoch);
+    if (superseded) {
       this.emit('lost');
+    } else if (!standing) {
+      this.#takeBack();
+    } else if (active && active.priority > mine.priority) {
+      if (!this.#active) return;
+      this.#active = false;
+      this.emit('standby');
+    } else if (!this.#active) {
+      this.#active = true;
+      this.emit('active', mine);
     }
   }
 
@@ -135,12 +176,8 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
   #takeBack(): void {
     const { stream, log } = this.#options;
     log.warn({ stream }, 'the origin claim is gone; taking it again');
-    clearInterval(this.#timer);
     this.#active = false;
-    this.take().catch((error: unknown) => {
-      log.warn({ err: error, stream }, 'the origin claim could not be taken again');
-      this.emit('lost');
-    });
+    this.take();
   }
 
   /** Old origins and secondary origins learn of us at once rather than at their next check. */

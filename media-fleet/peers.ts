@@ -30,22 +30,31 @@ export class Peers {
     this.#suspects = new LRUCache({ max: SUSPECTS, ttl: 2 * timing.nodeDeadAfter });
   }
 
-  /** The region's living nodes, less those that failed a probe of ours. Without the registry: the last ones known. */
-  async alive(): Promise<readonly NodeRecord[]> {
+  /** The region's registered nodes, dead ones included. Without the registry: the last ones known. */
+  async registered(): Promise<readonly NodeRecord[]> {
     try {
       this.#lastKnown = await this.#routes.nodes();
     } catch {
       // The registry does not answer; media must not suffer for it.
     }
-    return aliveNodes(this.#lastKnown, Date.now(), this.#timing.nodeDeadAfter).filter(
-      ({ nodeId, incarnation }) => !this.#suspects.has(`${nodeId} ${incarnation}`),
-    );
+    return this.#lastKnown;
   }
 
-  /** Whether a node that the registry holds for dead still answers its control port. */
-  async answers(holder: Holder): Promise<boolean> {
+  /** The region's living nodes, less those that failed a probe of ours. */
+  async alive(): Promise<readonly NodeRecord[]> {
+    const nodes = await this.registered();
+    return aliveNodes(nodes, Date.now(), this.#timing.nodeDeadAfter).filter((node) => !this.#isSuspect(node));
+  }
+
+  async isAlive(holder: Holder): Promise<boolean> {
+    return holds(await this.alive(), holder);
+  }
+
+  /** The record of a node that the registry holds for dead, if it still answers its control port. */
+  async revived(holder: Holder): Promise<NodeRecord | undefined> {
     const node = this.#lastKnown.find((known) => holds([known], holder));
-    return node !== undefined && this.probe(node);
+    if (node === undefined || this.#isSuspect(node)) return undefined;
+    return (await this.probe(node)) ? node : undefined;
   }
 
   /** Asks a node that failed us whether it lives; one that does not say so in time is not asked again for a while. */
@@ -61,10 +70,16 @@ export class Peers {
     } catch {
       // Whatever it was, the node did not say that it lives.
     }
-    this.#suspects.set(`${node.nodeId} ${node.incarnation}`, true);
+    this.#suspects.set(keyOf(node), true);
     return false;
   }
+
+  #isSuspect(node: Holder): boolean {
+    return this.#suspects.has(keyOf(node));
+  }
 }
+
+const keyOf = ({ nodeId, incarnation }: Holder) => `${nodeId} ${incarnation}`;
 
 export const holds = (nodes: readonly Holder[], holder: Holder): boolean =>
   nodes.some(({ nodeId, incarnation }) => nodeId === holder.nodeId && incarnation === holder.incarnation);

@@ -3,7 +3,7 @@
 import { EventEmitter, once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { planCascade } from '#routing/cascade-plan.ts';
+import { type CascadePlan, planCascade } from '#routing/cascade-plan.ts';
 import {
   activeOrigin,
   type OriginClaim,
@@ -14,6 +14,7 @@ import {
 import { type NodeClient, NodeUnreachable } from '#routing/node-client.ts';
 import { type LegAnswer, type LegRequest, legAnswer } from '#routing/node-messages.ts';
 import type { NodeRecord } from '#routing/node-record.ts';
+import { askParents } from '#routing/parent-walk.ts';
 import { Problem, unavailable } from '#routing/problem.ts';
 import type { RegionClient } from '#routing/region-client.ts';
 import type { StreamMap } from '#routing/stream-map.ts';
@@ -40,8 +41,6 @@ export interface PullContext {
 /** Why a pull ended. `replaced`: a publisher of the stream connected to this very node. */
 export type PullEnd = 'stream-ended' | 'unused' | 'superseded' | 'replaced' | 'failed';
 
-/** How deep a child follows parents that are full: a tree of 32 children a node has a million leaves at level 4. */
-const MAX_REDIRECTS = 6;
 /** Attempts to get a first leg before the viewer is told to try again. */
 const FIRST_ATTEMPTS = 4;
 /** Between attempts, in ms, times a random factor so that a region's edges do not ask in step. */
@@ -55,12 +54,15 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
   readonly #context: PullContext;
   readonly #stopped = new AbortController();
   readonly #onUsage = () => this.#watchUsage();
-  #ready: PromiseWithResolvers<void> = Promise.withResolvers();
+  /** Settled by the next leg, or by learning that there is none to be had. */
+  #ready = ignored(Promise.withResolvers<void>());
   #unusedTimer: NodeJS.Timeout | undefined;
   #claim: RegionClaim | undefined;
   #leg: Leg | undefined;
   /** True once the stream has been live here: from then on its loss is waited out for the publisher's grace. */
   #settled: boolean;
+  /** True while nobody publishes the stream, as far as the last look at the map could tell. */
+  #orphaned = false;
   #ended = false;
 
   /**
@@ -76,28 +78,30 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     this.#stream = stream;
     this.#context = context;
     this.#settled = settled;
-    // Whoever waits hears of the failure; nobody has to wait.
-    this.#ready.promise.catch(() => undefined);
     stream.on('usage', this.#onUsage);
     this.#watchUsage();
     this.#run(hint).catch((error: unknown) => {
       if (this.#ended) return;
       const problem = error instanceof Problem;
       if (!problem) context.log.warn({ err: error, stream: stream.name }, 'a stream could not be pulled');
-      this.#ready.reject(
-        problem ? error : unavailable('no-parent', `${stream.name} cannot be had from its origin now`),
-      );
+      this.#ready.reject(problem ? error : this.#noParent());
       this.close('failed');
     });
   }
 
   /**
-   * Resolves when the stream is first here.
-   * @throws Problem 409 at once where the pull only waits for a publisher that left, for nobody knows how long.
+   * Resolves when the stream is here: at once, or with the next leg.
+   * @throws Problem 409 at once where the pull only waits for a publisher that left, for nobody knows how long; 503 when
+   * no leg comes in the time that a call may take.
    */
-  async firstLeg(): Promise<void> {
-    if (this.#settled && this.#leg === undefined) throw notLive(this.#stream.name);
-    await this.#ready.promise;
+  async nextLeg(): Promise<void> {
+    if (this.#leg !== undefined) return;
+    if (this.#orphaned) throw notLive(this.#stream.name);
+    const over = new AbortController();
+    const late = sleep(this.#context.timing.call, undefined, { signal: over.signal }).then(() => {
+      throw this.#noParent();
+    });
+    await Promise.race([this.#ready.promise, late.catch(unlessAborted)]).finally(() => over.abort());
   }
 
   /** Something about the stream changed elsewhere: look at the map now rather than later. */
@@ -123,7 +127,10 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     clearTimeout(this.#unusedTimer);
     this.#stream.off('usage', this.#onUsage);
     this.#stopped.abort();
-    this.#ready.reject(notLive(this.#stream.name));
+    if (end === 'replaced') this.#ready.resolve();
+    else this.#ready.reject(notLive(this.#stream.name));
+    // At once: whoever joins now must not find a source that is on its way out.
+    if (this.#leg) this.#stream.detach(this.#leg);
     this.#leg?.close('closed');
     this.#release();
     this.emit('end', end);
@@ -155,6 +162,9 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
         failures = 0;
       } else if (step === 'lost') {
         if (!this.#settled) throw notLive(stream);
+        this.#orphaned = true;
+        this.#ready.reject(notLive(stream));
+        this.#ready = ignored(Promise.withResolvers());
         if (performance.now() - lostAt >= timing.publisherGrace) {
           this.close('stream-ended');
           return;
@@ -164,9 +174,7 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
         failures += 1;
         if (!this.#settled && failures >= FIRST_ATTEMPTS) {
           // The origin's region says that there is none: the claim outlived its node.
-          throw gone
-            ? notLive(stream)
-            : unavailable('no-parent', `${stream} cannot be had from its origin now`);
+          throw gone ? notLive(stream) : this.#noParent();
         }
         if (performance.now() - lostAt >= timing.publisherGrace + timing.nodeDeadAfter) {
           this.close('stream-ended');
@@ -180,10 +188,13 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
   /** One look at the map and what follows from it; returns when a leg has come and gone, or none could be had. */
   async #step(claims: StreamClaims): Promise<'attached' | 'lost' | 'retry'> {
     const { self } = this.#stream;
-    const nodes = await this.#context.peers.alive();
-    const plan = planCascade({ claims, self, alive: (holder) => holds(nodes, holder) });
-    if (plan.step === 'none' || plan.step === 'self') return 'lost';
-    if (this.#settled && this.#stream.viewers === 0 && (plan.step === 'pull' || plan.step === 'claim')) {
+    const { nodes, plan } = await this.#plan(claims);
+    if (this.#ended) return 'lost';
+    if (plan.step === 'none') return 'lost';
+    // The publisher of this node is the origin: it leaves, or is about to feed the stream itself.
+    if (plan.step === 'self') return this.#settled ? 'lost' : 'retry';
+    this.#orphaned = false;
+    if (this.#settled && !this.#stream.isWantedHere && (plan.step === 'pull' || plan.step === 'claim')) {
       // Nobody watches here, and those below have a parent of their own to find.
       this.close('superseded');
       return 'lost';
@@ -200,7 +211,32 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     const claim = this.#newClaim(plan.origin, plan.seen);
     if (!(await this.#context.streamMap.claimRegion(claim, plan.seen))) return 'retry';
     this.#claim = claim;
+    // Ended while the claim was being written: nobody else will release it.
+    if (this.#ended) {
+      this.#release();
+      return 'lost';
+    }
     return this.#cross({ origin: plan.origin, epoch: claim.epoch });
+  }
+
+  /** The plan, and the nodes that it counted on. */
+  async #plan(claims: StreamClaims): Promise<{ plan: CascadePlan; nodes: readonly NodeRecord[] }> {
+    const { self } = this.#stream;
+    const { peers } = this.#context;
+    const nodes = await peers.alive();
+    const plan = planCascade({ claims, self, alive: (holder) => holds(nodes, holder) });
+    const doubted =
+      plan.step === 'none' ? activeOrigin(claims) : plan.step === 'claim' ? plan.seen : undefined;
+    if (doubted?.region !== self.region || doubted.releasedAt !== undefined) return { plan, nodes };
+    // The registry says that its holder is dead. It may have been away itself, and the node well.
+    const node = await peers.revived(doubted);
+    if (node === undefined) return { plan, nodes };
+    const more = [...nodes, node];
+    return { plan: planCascade({ claims, self, alive: (holder) => holds(more, holder) }), nodes: more };
+  }
+
+  #noParent(): Problem {
+    return unavailable('no-parent', `${this.#stream.name} cannot be had from its origin now`);
   }
 
   #newClaim(origin: OriginClaim, seen: RegionClaim | undefined): RegionClaim {
@@ -223,17 +259,11 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     nodes: readonly NodeRecord[],
   ): Promise<'attached' | 'retry'> {
     let asked = parent;
-    const ask = async (request: LegRequest) => {
-      for (let depth = 0; depth < MAX_REDIRECTS; depth += 1) {
-        const answer = await this.#askNode(asked, request);
-        if (answer.result !== 'elsewhere') return answer;
-        const candidates = nodes.filter(({ nodeId }) => answer.nodeIds.includes(nodeId));
-        const next = candidates[Math.floor(Math.random() * candidates.length)];
-        if (next === undefined) return answer;
-        asked = next;
-      }
-      throw unavailable('no-parent', `${MAX_REDIRECTS} parents in a row have as many children as they feed`);
-    };
+    const ask = (request: LegRequest) =>
+      askParents(parent, nodes, (node) => {
+        asked = node;
+        return this.#askNode(node, request);
+      });
     try {
       return await this.#attach({ crossing: false, epoch, ask }, () => this.#context.peers.probe(asked));
     } catch (error) {
@@ -284,6 +314,7 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     log.info({ stream: stream.name, parent: leg.parent, role: leg.role }, 'pulling');
     const end = await over;
     this.#leg = undefined;
+    this.#ready = ignored(Promise.withResolvers());
     stream.detach(leg);
     log.info({ stream: stream.name, parent: leg.parent, end }, 'a leg ended');
     if (end === 'ended') this.close('stream-ended');
@@ -301,7 +332,7 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
   }
 
   #watchUsage(): void {
-    if (this.#stream.viewersInAll > 0) {
+    if (this.#stream.isWanted) {
       clearTimeout(this.#unusedTimer);
       this.#unusedTimer = undefined;
     } else {
@@ -321,6 +352,20 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
   }
 }
 
-/** Worth another try: the parent could not be reached or has no room, rather than that it said no. */
+/**
+ * Worth another try: the parent could not be reached, has no room, or knows less or more than we do (403: it has not
+ * heard of this node yet), rather than that it said no.
+ */
 const isPassing = (error: unknown): boolean =>
-  error instanceof Problem ? error.status >= 500 || error.status === 409 || error.status === 410 : true;
+  error instanceof Problem ? error.status >= 500 || PASSING.includes(error.status) : true;
+const PASSING = [403, 409, 410];
+
+/** Whoever waits hears of the failure; nobody has to wait. */
+function ignored<T>(deferred: PromiseWithResolvers<T>): PromiseWithResolvers<T> {
+  deferred.promise.catch(() => undefined);
+  return deferred;
+}
+
+function unlessAborted(error: unknown): void {
+  if (!(error instanceof Error && error.name === 'AbortError')) throw error;
+}

@@ -13,14 +13,16 @@ export interface Beat {
   type: PulseType;
   /** Connected viewers at the sender and below it; for its parent, a child has no use for it. */
   viewers: number;
+  /** The sender's source, numbered: a leg that was made of another has old tracks. For its children. */
+  generation: number;
 }
 
 const TYPES: readonly PulseType[] = ['alive', 'superseded', 'ended', 'bye'];
 
 /** RFC 3550 section 5.1: a header of 12 bytes without extension or CSRC. */
 const RTP_HEADER = 12;
-/** One byte for the type, four for the viewers. */
-const BEAT_LENGTH = 5;
+/** One byte for the type, four each for the viewers and the generation. */
+const BEAT_LENGTH = 9;
 /** The 48 kHz ticks of Opus between two beats; only has to move on. */
 const TICKS_PER_BEAT = 960;
 
@@ -55,7 +57,7 @@ export class Pulse {
   }
 
   /** Sends a beat to every leg of the hub. */
-  send({ type, viewers }: Beat): void {
+  send({ type, viewers, generation }: Beat): void {
     if (this.producer.closed) return;
     this.#sequence = (this.#sequence + 1) & 0xffff;
     const packet = Buffer.alloc(RTP_HEADER + BEAT_LENGTH);
@@ -66,6 +68,7 @@ export class Pulse {
     packet.writeUInt32BE(SSRC, 8);
     packet.writeUInt8(TYPES.indexOf(type), RTP_HEADER);
     packet.writeUInt32BE(viewers, RTP_HEADER + 1);
+    packet.writeUInt32BE(generation, RTP_HEADER + 5);
     this.producer.send(packet);
   }
 
@@ -95,5 +98,6 @@ function readBeat(packet: Buffer): Beat | undefined {
   if (packet.length < RTP_HEADER + BEAT_LENGTH) return undefined;
   const at = packet.length - BEAT_LENGTH;
   const type = TYPES[packet.readUInt8(at)];
-  return type === undefined ? undefined : { type, viewers: packet.readUInt32BE(at + 1) };
+  if (type === undefined) return undefined;
+  return { type, viewers: packet.readUInt32BE(at + 1), generation: packet.readUInt32BE(at + 5) };
 }

@@ -15,6 +15,8 @@ export type SessionEnd =
   | 'superseded'
   | 'stream-ended'
   | 'codec-changed'
+  /** It could not be set up, or its media worker died. */
+  | 'failed'
   | 'node-closing';
 
 export interface SessionOptions {
@@ -58,7 +60,7 @@ export class Session extends EventEmitter<{ connected: []; end: [SessionEnd] }> 
       // ICE lite: consent (RFC 7675) is the peer's checks going on; mediasoup says so when they stop.
       if (state === 'disconnected' && this.#connected) this.close('peer-gone');
     });
-    transport.observer.once('close', () => this.close('node-closing'));
+    transport.observer.once('close', () => this.close('failed'));
   }
 
   get etag(): string {

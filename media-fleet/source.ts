@@ -30,6 +30,9 @@ export interface FedHub {
   readonly hub: Router;
   readonly pulse: Pulse;
   readonly source: Source | undefined;
+  /** Rises with every source. */
+  readonly generation: number;
+  readonly closed: boolean;
 }
 
 export const notLive = (stream: string): Problem =>

@@ -91,7 +91,7 @@ export class Sweep {
 
   async #release(claim: OriginClaim): Promise<void> {
     const { streamMap, peers, background, log } = this.#options;
-    if (await peers.answers(claim)) return;
+    if (await peers.revived(claim)) return;
     log.warn({ stream: claim.stream, nodeId: claim.nodeId }, 'releasing the claim of an origin that is gone');
     background.run(`releasing the dead origin claim of ${claim.stream}`, () =>
       streamMap.releaseOrigin(claim),

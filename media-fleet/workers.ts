@@ -33,13 +33,21 @@ export interface WorkersOptions {
 export interface MediaWorker {
   readonly worker: Worker;
   readonly server: WebRtcServer;
-  /** The share of its core that it used between the last two samples, 0 to 1. */
+  /** The share of its core that it used between the last two measurements, 0 to 1. */
   cpu: number;
-  /** The CPU time it had used at the last sample, in ms. */
+  /** The CPU time that it had used at the last measurement, and when that was, in ms. */
   cpuTime: number;
+  measuredAt: number;
+  /** Bytes resident. */
+  memory: number;
   /** Sessions on it now. */
   sessions: number;
 }
+
+/** Milliseconds between measurements of a worker's CPU and memory; more often would show noise. */
+const MEASURE_INTERVAL = 2_000;
+/** A worker that has not answered for this long, in ms, carries no media either. */
+const HUNG_AFTER = 5_000;
 
 /** Viewers of a stream stay on its own worker up to this many sessions there; then other workers' cores are worth a pipe. */
 const SESSIONS_BEFORE_SPREADING = 100;
@@ -50,7 +58,6 @@ export class Workers {
   readonly #workers: MediaWorker[] = [];
   readonly #open = { routers: 0, transports: 0 };
   #closed = false;
-  #sampledAt = performance.now();
 
   private constructor(options: WorkersOptions) {
     this.#options = options;
@@ -85,8 +92,9 @@ export class Workers {
         },
       );
     }
-    const media: MediaWorker = { worker, server, cpu: 0, cpuTime: 0, sessions: 0 };
+    const media = { worker, server, cpu: 0, cpuTime: 0, measuredAt: 0, memory: 0, sessions: 0 };
     this.#workers[index] = media;
+    this.#watch(media);
     worker.once('died', (error) => {
       if (this.#closed) return;
       log.error({ err: error, worker: index }, 'a media worker died; starting another');
@@ -164,22 +172,54 @@ export class Workers {
     return this.#open;
   }
 
-  /** Measures what the workers used since the last call: the busiest one's share of its core, and all their memory. */
-  async sample(): Promise<{ cpu: number; memory: number }> {
-    const now = performance.now();
-    const elapsed = now - this.#sampledAt;
-    this.#sampledAt = now;
-    let [cpu, memory] = [0, 0];
-    for (const media of this.#workers.filter(({ worker }) => !worker.closed)) {
-      const usage = await media.worker.getResourceUsage();
+  /** The busiest worker's share of its core, 0 to 1, and all workers' bytes of memory, as last measured. */
+  get usage(): Readonly<{ cpu: number; memory: number }> {
+    const cpu = this.#workers.reduce((most, media) => Math.max(most, media.cpu), 0);
+    return { cpu, memory: this.#workers.reduce((sum, media) => sum + media.memory, 0) };
+  }
+
+  /** Measures a worker; one that does not answer is ended, and its `died` brings another. */
+  async #measure(media: MediaWorker): Promise<void> {
+    const { worker } = media;
+    const late = Promise.withResolvers<undefined>();
+    const timer = setTimeout(() => late.resolve(undefined), HUNG_AFTER);
+    const answered = worker.getResourceUsage().catch((error: unknown) => {
+      if (!worker.closed) throw error;
+    });
+    try {
+      const usage = await Promise.race([answered, late.promise]);
+      if (worker.closed) return;
+      if (usage === undefined) {
+        this.#options.log.error(
+          { pid: worker.pid },
+          `a media worker has been silent for ${HUNG_AFTER} ms; ending it`,
+        );
+        // A hung or stopped process takes no other signal.
+        process.kill(worker.pid, 'SIGKILL');
+        return;
+      }
+      const now = performance.now();
       const used = usage.ru_utime + usage.ru_stime;
-      if (media.cpuTime > 0 && elapsed > 0) media.cpu = (used - media.cpuTime) / elapsed;
+      if (media.measuredAt > 0) media.cpu = (used - media.cpuTime) / (now - media.measuredAt);
       media.cpuTime = used;
-      cpu = Math.max(cpu, media.cpu);
+      media.measuredAt = now;
       // ru_maxrss is in kibibytes.
-      memory += usage.ru_maxrss * 1024;
+      media.memory = usage.ru_maxrss * 1024;
+    } finally {
+      clearTimeout(timer);
     }
-    return { cpu, memory };
+  }
+
+  /** Measures again and again, each worker for itself, until it is gone. */
+  #watch(media: MediaWorker): void {
+    const timer = setTimeout(() => {
+      this.#measure(media)
+        .catch((error: unknown) => this.#options.log.warn({ err: error }, 'a media worker was not measured'))
+        .finally(() => {
+          if (!media.worker.closed) this.#watch(media);
+        });
+    }, MEASURE_INTERVAL);
+    media.worker.observer.once('close', () => clearTimeout(timer));
   }
 
   close(): void {

@@ -57,16 +57,30 @@ export type PatchRequest = z.infer<typeof patchRequest>;
 export const patchAnswer = z.object({ v, fragment: z.string().optional(), etag: z.string().optional() });
 export type PatchAnswer = z.infer<typeof patchAnswer>;
 
-export const srtpParameters = z.object({
-  cryptoSuite: z.enum([
-    'AEAD_AES_256_GCM',
-    'AEAD_AES_128_GCM',
-    'AES_CM_128_HMAC_SHA1_80',
-    'AES_CM_128_HMAC_SHA1_32',
-  ]),
-  keyBase64: z.string(),
-});
+/** Bytes of key and salt of each suite (RFC 7714 section 12, RFC 4568 section 6.2). */
+const SRTP_KEY_BYTES = {
+  AEAD_AES_256_GCM: 44,
+  AEAD_AES_128_GCM: 28,
+  AES_CM_128_HMAC_SHA1_80: 30,
+  AES_CM_128_HMAC_SHA1_32: 30,
+} as const;
 
+export const srtpParameters = z
+  .object({
+    cryptoSuite: z.enum([
+      'AEAD_AES_256_GCM',
+      'AEAD_AES_128_GCM',
+      'AES_CM_128_HMAC_SHA1_80',
+      'AES_CM_128_HMAC_SHA1_32',
+    ]),
+    keyBase64: z.base64(),
+  })
+  .refine(
+    ({ cryptoSuite, keyBase64 }) => Buffer.from(keyBase64, 'base64').length === SRTP_KEY_BYTES[cryptoSuite],
+    'not a key of its suite',
+  );
+
+const address = z.union([z.ipv4(), z.ipv6()]);
 const port = z.number().int().min(1).max(65_535);
 
 const codecParameters = z.record(z.string(), z.unknown());
@@ -143,7 +157,7 @@ export const legRequest = z.object({
   incarnation,
   /** Crossing: the epoch of the child's claim. Inside a region: the epoch of the parent's claim that it acts on. */
   epoch: z.number().int().min(1),
-  ip: z.string(),
+  ip: address,
   port,
   srtpParameters,
   /** The child's own pulse, up the leg. */
@@ -168,6 +182,8 @@ export const legAccepted = z.object({
   port,
   srtpParameters,
   tracks: z.array(legTrack).max(2),
+  /** The parent's source, numbered, as its pulse says it: of another one the leg has the wrong tracks. */
+  generation: z.number().int().min(0),
   pulse: rtpParameters,
 });
 export type LegAccepted = z.infer<typeof legAccepted>;

@@ -12,12 +12,10 @@ import {
   nothing,
 } from '#routing/node-messages.ts';
 import type { NodeRecord } from '#routing/node-record.ts';
+import { askParents } from '#routing/parent-walk.ts';
 import { Problem, parse, unavailable } from '#routing/problem.ts';
 import { context, type FunctionContext } from '../context.ts';
 import { endpoint, type HttpAnswer, type HttpEvent, jsonBody, pathParameter } from '../http/endpoint.ts';
-
-/** As many parents in a row as a node follows inside its region. */
-const MAX_REDIRECTS = 6;
 
 async function post(event: HttpEvent): Promise<HttpAnswer> {
   const here = context();
@@ -33,7 +31,10 @@ async function post(event: HttpEvent): Promise<HttpAnswer> {
 
 /** The leg from this region's origin, or from whom the origin names when it feeds enough children itself. */
 async function askForLeg(here: FunctionContext, request: LegRequest): Promise<LegAnswer> {
-  const { stream } = request;
+  const { stream, region } = request;
+  if (region === here.region.id || here.regions.every(({ id }) => id !== region)) {
+    throw new Problem(400, 'invalid-request', `leg.region: ${region} is not another region of this system`);
+  }
   let origin = activeOrigin(await here.routes.claims(stream));
   if (origin?.region !== here.region.id)
     origin = activeOrigin(await here.routes.claims(stream, { fresh: true }));
@@ -42,16 +43,9 @@ async function askForLeg(here: FunctionContext, request: LegRequest): Promise<Le
     throw new Problem(410, 'stream-not-here', `${stream} has no active origin in ${here.region.id}`);
   }
   const nodes = await here.aliveNodes();
-  let parent = nodes.find((node) => sameHolder(node, origin));
+  const parent = nodes.find((node) => sameHolder(node, origin));
   if (parent === undefined) throw new Problem(410, 'stream-not-here', `the origin of ${stream} is gone`);
-  for (let depth = 0; depth < MAX_REDIRECTS; depth += 1) {
-    const given = await callNode(here, parent, request);
-    if (given.result !== 'elsewhere') return given;
-    const candidates: NodeRecord[] = nodes.filter(({ nodeId }) => given.nodeIds.includes(nodeId));
-    parent = candidates[Math.floor(Math.random() * candidates.length)];
-    if (parent === undefined) break;
-  }
-  throw unavailable('no-room', `no node of ${here.region.id} that has ${stream} can feed another child now`);
+  return askParents(parent, nodes, (node) => callNode(here, node, request));
 }
 
 async function callNode(here: FunctionContext, node: NodeRecord, request: LegRequest): Promise<LegAnswer> {

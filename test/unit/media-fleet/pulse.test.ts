@@ -65,11 +65,11 @@ async function heard(listener: PulseListener): Promise<Beat> {
 
 it('beats arrive through the pipe, in order, as they were sent', async () => {
   const beats: Beat[] = [
-    { type: 'alive', viewers: 0 },
-    { type: 'alive', viewers: 4_294_967_295 },
-    { type: 'superseded', viewers: 1 },
-    { type: 'ended', viewers: 2 },
-    { type: 'bye', viewers: 3 },
+    { type: 'alive', viewers: 0, generation: 4_294_967_294 },
+    { type: 'alive', viewers: 4_294_967_295, generation: 4_294_967_294 },
+    { type: 'superseded', viewers: 1, generation: 4_294_967_294 },
+    { type: 'ended', viewers: 2, generation: 4_294_967_294 },
+    { type: 'bye', viewers: 3, generation: 4_294_967_294 },
   ];
   for (const beat of beats) {
     const arriving = heard(down.listener);
@@ -81,10 +81,10 @@ it('beats arrive through the pipe, in order, as they were sent', async () => {
 it('goes both ways over one pipe, each end hearing the other only', async () => {
   const atChild = heard(down.listener);
   const atParent = heard(up.listener);
-  parent.pulse.send({ type: 'alive', viewers: 1 });
-  child.pulse.send({ type: 'alive', viewers: 2 });
-  expect(await atChild).toEqual({ type: 'alive', viewers: 1 });
-  expect(await atParent).toEqual({ type: 'alive', viewers: 2 });
+  parent.pulse.send({ type: 'alive', viewers: 1, generation: 4_294_967_294 });
+  child.pulse.send({ type: 'alive', viewers: 2, generation: 4_294_967_294 });
+  expect(await atChild).toEqual({ type: 'alive', viewers: 1, generation: 4_294_967_294 });
+  expect(await atParent).toEqual({ type: 'alive', viewers: 2, generation: 4_294_967_294 });
 });
 
 it('one beat reaches every leg of the hub', async () => {
@@ -94,23 +94,24 @@ it('one beat reaches every leg of the hub', async () => {
   const { listener } = await carry(another, second);
   await Promise.all([meet(another, second), meet(second, another)]);
   const both = Promise.all([heard(down.listener), heard(listener)]);
-  parent.pulse.send({ type: 'alive', viewers: 7 });
+  parent.pulse.send({ type: 'alive', viewers: 7, generation: 4_294_967_294 });
   expect(await both).toEqual([
-    { type: 'alive', viewers: 7 },
-    { type: 'alive', viewers: 7 },
+    { type: 'alive', viewers: 7, generation: 4_294_967_294 },
+    { type: 'alive', viewers: 7, generation: 4_294_967_294 },
   ]);
   second.hub.router.close();
 });
 
 it('a pulse goes on past the turn of its 16-bit sequence numbers', async () => {
   const [old, late] = await Promise.all([openEnd(), openEnd()]);
-  for (let sent = 0; sent < 65_530; sent += 1) old.pulse.send({ type: 'alive', viewers: 0 });
+  for (let sent = 0; sent < 65_530; sent += 1)
+    old.pulse.send({ type: 'alive', viewers: 0, generation: 4_294_967_294 });
   const { listener } = await carry(old, late);
   await Promise.all([meet(old, late), meet(late, old)]);
   for (let viewers = 1; viewers <= 12; viewers += 1) {
     const arriving = heard(listener);
-    old.pulse.send({ type: 'alive', viewers });
-    expect(await arriving).toEqual({ type: 'alive', viewers });
+    old.pulse.send({ type: 'alive', viewers, generation: 3 });
+    expect(await arriving).toEqual({ type: 'alive', viewers, generation: 3 });
   }
   for (const { hub } of [old, late]) hub.router.close();
 });
@@ -118,7 +119,7 @@ it('a pulse goes on past the turn of its 16-bit sequence numbers', async () => {
 it('what is no beat is not heard', async () => {
   const beats: Beat[] = [];
   down.listener.on('beat', (beat) => beats.push(beat));
-  const packet = Buffer.alloc(17);
+  const packet = Buffer.alloc(21);
   packet.writeUInt8(0x80, 0);
   packet.writeUInt8(111, 1);
   packet.writeUInt16BE(1, 2);
@@ -127,12 +128,13 @@ it('what is no beat is not heard', async () => {
   parent.pulse.producer.send(packet);
   parent.pulse.producer.send(packet.subarray(0, 13));
   const arriving = heard(down.listener);
-  for (let sent = 0; sent < 3; sent += 1) parent.pulse.send({ type: 'bye', viewers: 5 });
+  for (let sent = 0; sent < 3; sent += 1)
+    parent.pulse.send({ type: 'bye', viewers: 5, generation: 4_294_967_294 });
   await arriving;
   expect(new Set(beats.map(({ type }) => type))).toEqual(new Set(['bye']));
 });
 
 it('a hub that is closed sends nothing, without an error', async () => {
   parent.hub.router.close();
-  expect(() => parent.pulse.send({ type: 'alive', viewers: 1 })).not.toThrow();
+  expect(() => parent.pulse.send({ type: 'alive', viewers: 1, generation: 4_294_967_294 })).not.toThrow();
 });

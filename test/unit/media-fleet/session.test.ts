@@ -92,7 +92,7 @@ it('ends once, for the first reason, and its transport with it', () => {
 it('ends with its hub', async () => {
   const ended = once(session, 'end');
   hub.router.close();
-  expect(await ended).toEqual(['node-closing']);
+  expect(await ended).toEqual(['failed']);
 });
 
 it('ends when it does not connect in time', async () => {

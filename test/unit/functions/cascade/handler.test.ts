@@ -81,7 +81,7 @@ const legRequest = (): LegRequest => ({
   epoch: 1,
   ip: '203.0.113.9',
   port: 20_000,
-  srtpParameters: { cryptoSuite: 'AEAD_AES_128_GCM', keyBase64: 'AAAA' },
+  srtpParameters: { cryptoSuite: 'AEAD_AES_128_GCM', keyBase64: Buffer.alloc(28).toString('base64') },
   pulse: { codecs: [{ mimeType: 'audio/opus', payloadType: 100, clockRate: 48_000 }] },
 });
 const stale = (): LegAnswer => ({ v: 1, result: 'stale', reason: 'read the map again' });
@@ -96,10 +96,25 @@ const post = (body: unknown, path = `/cascade/${stream}`) =>
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify(body),
   });
-const askForLeg = () => post({ ask: 'leg', leg: legRequest() });
+const askForLeg = (changes: Partial<LegRequest> = {}) =>
+  post({ ask: 'leg', leg: { ...legRequest(), ...changes } });
 
 const publishOn = ({ nodeId, incarnation }: NodeRecord) =>
   region.streamMap.claimOrigin(originClaim({ stream, region: REGION, nodeId, incarnation }), undefined);
+
+it.each<[string, Partial<LegRequest>]>([
+  ['a region of another system', { region: 'ap-south-1' }],
+  ['its own region', { region: REGION }],
+  ['an address that is none', { ip: 'nowhere' }],
+  [
+    'a key of another length',
+    { srtpParameters: { cryptoSuite: 'AEAD_AES_256_GCM', keyBase64: Buffer.alloc(28).toString('base64') } },
+  ],
+])('a leg for %s is a 400', async (_, changes) => {
+  await publishOn(await startNode('i-origin', stale));
+  expect((await askForLeg(changes)).status).toBe(400);
+  expect(asked).toEqual([]);
+});
 
 it('a leg is asked of the stream’s origin, and its answer passed on', async () => {
   await publishOn(await startNode('i-origin', stale));

@@ -1,0 +1,111 @@
+// The outlets of a stream, each shared by all viewers of one layout on one worker, and freed with the last of them.
+
+import type { Producer, Router } from 'mediasoup/types';
+import { unavailable } from '#routing/problem.ts';
+import type { Layout } from './codecs.ts';
+import { hubServes, Outlet } from './outlet.ts';
+import type { MediaWorker, Workers } from './workers.ts';
+
+/** The outlet that a viewer needs. */
+export interface OutletPlace {
+  /** Equal for viewers that can share it. */
+  key: string;
+  layout: Layout;
+  media: MediaWorker;
+}
+
+/** An outlet and how many viewers hold it, those included that are still joining. */
+interface SharedOutlet {
+  opening: Promise<Outlet>;
+  users: number;
+}
+
+/** Payload-type layouts of one stream at once: clients in use have four or five, an attacker as many as he likes. */
+const MAX_OUTLETS = 16;
+
+export class Outlets {
+  readonly #hub: Router;
+  readonly #home: MediaWorker;
+  readonly #workers: Workers;
+  readonly #shared = new Map<string, SharedOutlet>();
+
+  /** @param home the hub's worker. */
+  constructor(hub: Router, home: MediaWorker, workers: Workers) {
+    this.#hub = hub;
+    this.#home = home;
+    this.#workers = workers;
+  }
+
+  /**
+   * The outlet, opened and fed with these tracks where it is not; the caller releases it.
+   * @throws Problem 503 when the stream has as many as it may.
+   */
+  acquire(place: OutletPlace, tracks: readonly Producer[]): Promise<Outlet> {
+    const known = this.#shared.get(place.key);
+    if (known) {
+      known.users += 1;
+      return known.opening;
+    }
+    if (this.#shared.size >= MAX_OUTLETS) {
+      throw unavailable(
+        'too-many-layouts',
+        `viewers of ${MAX_OUTLETS} payload-type layouts watch the stream here`,
+      );
+    }
+    const shared: SharedOutlet = { opening: this.#open(place, tracks), users: 1 };
+    this.#shared.set(place.key, shared);
+    // Who asked hears of the failure; the next viewer tries anew.
+    shared.opening.catch(() => this.#forget(place.key, shared));
+    return shared.opening;
+  }
+
+  release(key: string): void {
+    const shared = this.#shared.get(key);
+    if (shared === undefined) return;
+    shared.users -= 1;
+    if (shared.users > 0) return;
+    this.#forget(key, shared);
+    shared.opening.then((outlet) => outlet.close()).catch(() => undefined);
+  }
+
+  /** Feeds every outlet with these tracks instead; `fed` is called for each as soon as it has them. */
+  async feed(
+    tracks: readonly Producer[],
+    fed: (key: string, outlet: Outlet) => Promise<unknown>,
+  ): Promise<void> {
+    await Promise.all(
+      [...this.#shared].map(async ([key, { opening }]) => {
+        // One that could not be opened has told those who wait for it.
+        const outlet = await opening.catch(() => undefined);
+        if (outlet === undefined) return;
+        await outlet.feed(tracks);
+        await fed(key, outlet);
+      }),
+    );
+  }
+
+  close(): void {
+    for (const { opening } of this.#shared.values()) {
+      opening.then((outlet) => outlet.close()).catch(() => undefined);
+    }
+    this.#shared.clear();
+  }
+
+  #forget(key: string, shared: SharedOutlet): void {
+    if (this.#shared.get(key) === shared) this.#shared.delete(key);
+  }
+
+  async #open({ layout, media }: OutletPlace, tracks: readonly Producer[]): Promise<Outlet> {
+    const outlet =
+      media === this.#home && hubServes(layout, tracks)
+        ? Outlet.onHub(this.#hub, media)
+        : await Outlet.forLayout(this.#hub, layout, this.#workers, media);
+    try {
+      await outlet.feed(tracks);
+      return outlet;
+    } catch (error) {
+      outlet.close();
+      throw error;
+    }
+  }
+}

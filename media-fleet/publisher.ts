@@ -1,0 +1,88 @@
+// A publisher: its session, its tracks, and its hold on the stream.
+
+import { EventEmitter } from 'node:events';
+import type { Producer } from 'mediasoup/types';
+import type { OriginClaim } from '#routing/claims.ts';
+import type { WhipRequest } from '#routing/node-messages.ts';
+import { OriginRole, type OriginRoleOptions } from './origin-role.ts';
+import { publish } from './publication.ts';
+import { readOffer } from './sdp/offer.ts';
+import { Session, type SessionEnd } from './session.ts';
+import type { Source } from './source.ts';
+import type { Stream } from './stream.ts';
+import type { Workers } from './workers.ts';
+
+export interface PublisherOptions
+  extends Omit<OriginRoleOptions, 'stream' | 'self' | 'priority' | 'tokenId' | 'viewing'> {
+  request: WhipRequest;
+  stream: Stream;
+  workers: Workers;
+}
+
+/**
+ * Emits `active` with what feeds the stream when this publisher is the active origin, `standby` when one of a higher
+ * priority is, and `end` once.
+ */
+export class Publisher extends EventEmitter<{ active: [Source]; standby: []; end: [SessionEnd] }> {
+  readonly session: Session;
+  readonly priority: number;
+  readonly #role: OriginRole;
+
+  private constructor(
+    { request, stream, ...options }: PublisherOptions,
+    session: Session,
+    tracks: Producer[],
+  ) {
+    super();
+    this.session = session;
+    this.priority = request.priority;
+    const { priority, tokenId, viewing } = request;
+    const role = new OriginRole({
+      stream: stream.name,
+      self: stream.self,
+      priority,
+      tokenId,
+      viewing,
+      ...options,
+    });
+    this.#role = role;
+    role.on('active', (claim) => this.emit('active', publisherSource(tracks, claim)));
+    role.on('standby', () => this.emit('standby'));
+    role.on('lost', () => session.close('superseded'));
+    // A POST that never becomes media claims nothing.
+    session.once('connected', () => void role.take());
+    session.once('end', (end) => {
+      role.close();
+      this.emit('end', end);
+    });
+  }
+
+  /** @throws Problem 400 or 422 when the offer cannot be received. */
+  static async open(options: PublisherOptions): Promise<{ publisher: Publisher; answer: string }> {
+    const { request, stream, workers, timing } = options;
+    const offer = readOffer(request.offer);
+    const transport = await workers.createSessionTransport(stream.worker, stream.hub);
+    const session = new Session({ transport, remote: offer, connectWithin: timing.connect });
+    try {
+      const { producers, answer } = await publish(offer, transport, stream.hub);
+      return { publisher: new Publisher(options, session, producers), answer };
+    } catch (error) {
+      session.close('failed');
+      throw error;
+    }
+  }
+
+  /** Looks at the claims now rather than at the next check. */
+  check(): void {
+    this.#role.check();
+  }
+}
+
+const publisherSource = (tracks: readonly Producer[], { region, nodeId, epoch }: OriginClaim): Source => ({
+  tracks,
+  path: [],
+  origin: { region, nodeId, epoch },
+  role: 'origin',
+  parent: null,
+  leg: async () => null,
+});
