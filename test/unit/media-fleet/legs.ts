@@ -22,11 +22,14 @@ export const selfOf = (nodeId: string, region = 'eu-west-1'): Self => ({
 
 export interface OpenStream {
   self: Self;
+  name?: string;
   maxChildren?: number;
 }
 
-export const openStream = (workers: Workers, { self, maxChildren = 32 }: OpenStream): Promise<Stream> =>
-  Stream.open({ name: 'concert', self, maxChildren, workers, timing, log: silent });
+export const openStream = (
+  workers: Workers,
+  { self, name = 'concert', maxChildren = 32 }: OpenStream,
+): Promise<Stream> => Stream.open({ name, self, maxChildren, workers, timing, log: silent });
 
 /** A publisher's tracks on the stream's hub, without a client that would send any. */
 export async function publisherOf(workers: Workers, stream: Stream, epoch = 1): Promise<Source> {

@@ -7,11 +7,11 @@ import { type MediaWorker, Workers } from '#media-fleet/workers.ts';
 export const silent = pino({ level: 'silent' });
 
 /** One worker on any free ports of the loopback, under addresses that can be told apart. */
-export const startWorkers = (): Promise<Workers> =>
+export const startWorkers = ({ publicAddress = '203.0.113.7' } = {}): Promise<Workers> =>
   Workers.start({
     count: 1,
     listenAddress: '127.0.0.1',
-    publicAddress: '203.0.113.7',
+    publicAddress,
     privateAddress: '127.0.0.1',
     firstPort: 0,
     legPorts: { min: 20_000, max: 59_999 },

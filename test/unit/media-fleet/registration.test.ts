@@ -2,17 +2,16 @@
 
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { nodesTable, startDatabase } from '#local/database.ts';
 import { Registration, type RegistrationOptions } from '#media-fleet/registration.ts';
-import { startDatabase } from '#local/database.ts';
 import { DynamoNodeRegistry } from '#routing/dynamo-node-registry.ts';
 import type { NodeRegistry } from '#routing/node-registry.ts';
 import { startClocks, stopClocks } from '#test/unit/routing/clock.ts';
 import { nodeRecord } from '#test/unit/routing/samples.ts';
-import { nodesTable } from '#local/database.ts';
 
 const INTERVAL = 1_000;
-const START = 1_790_000_000_000;
-const { heartbeatAt: _, registryMs: __, ...ownRecord } = nodeRecord();
+const START = 1_800_000_000_000;
+const ownRecord = nodeRecord();
 const throttled = () => Promise.reject(new Error('throttled'));
 const beat = vi.fn<NodeRegistry['beat']>();
 const remove = vi.fn<NodeRegistry['remove']>();

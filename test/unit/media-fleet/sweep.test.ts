@@ -98,7 +98,7 @@ async function looks(count: number): Promise<void> {
   await background.settled(5_000);
 }
 
-const live = async () => (await streamMap.liveOrigins({ limit: 100 })).origins.map(({ stream }) => stream);
+const live = async () => (await streamMap.liveOrigins({ limit: 1_000 })).origins.map(({ stream }) => stream);
 
 it.each([
   ['whose heartbeat is old and which does not answer', [dead(GONE)]],

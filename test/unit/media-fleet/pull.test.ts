@@ -1,0 +1,288 @@
+// Keeping a stream on a node that does not publish it: real claims, real legs, parents behind real control servers.
+
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
+import { type Database, STREAMS_TABLE, startDatabase } from '#local/database.ts';
+import { Background } from '#media-fleet/background.ts';
+import { type Certificate, makeCertificate } from '#media-fleet/certificate.ts';
+import { ControlServer } from '#media-fleet/control-server.ts';
+import { Peers } from '#media-fleet/peers.ts';
+import { Pull, type PullContext } from '#media-fleet/pull.ts';
+import type { Stream } from '#media-fleet/stream.ts';
+import type { Workers } from '#media-fleet/workers.ts';
+import { DynamoStreamMap } from '#routing/dynamo-stream-map.ts';
+import { NodeClient } from '#routing/node-client.ts';
+import { cascadeRequest, legRequest } from '#routing/node-messages.ts';
+import type { NodeRecord } from '#routing/node-record.ts';
+import { Problem } from '#routing/problem.ts';
+import { RegionClient } from '#routing/region-client.ts';
+import { RouteCache } from '#routing/route-cache.ts';
+import { timingFrom } from '#routing/timing.ts';
+import { startServer } from '#test/unit/routing/http-server.ts';
+import { nodeRecord, originClaim, regionClaim } from '#test/unit/routing/samples.ts';
+import { feedByPublisher, openStream, selfOf } from './legs.ts';
+import { silent, startWorkers } from './media.ts';
+
+const HERE = 'eu-west-1';
+const THERE = 'us-east-1';
+const timing = timingFrom({
+  MERIDIAN_LEG_SILENCE_MS: '5000',
+  MERIDIAN_CLAIM_CHECK_MS: '100',
+  MERIDIAN_UNUSED_STREAM_TIMEOUT_MS: '300',
+  MERIDIAN_CALL_MS: '2000',
+});
+const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
+const clusterKey = new Uint8Array(32);
+let workers: Workers;
+let database: Database;
+let map: DynamoStreamMap;
+let certificate: Certificate;
+/** The stream's origin, in the other region. */
+let origin: Stream;
+/** Answers the other region's /cascade. */
+let cascade: { url: string; close(): Promise<void> };
+let context: PullContext;
+let nodes: NodeRecord[];
+let stream: Stream;
+let open: Stream[];
+
+beforeAll(async () => {
+  [workers, database, certificate] = await Promise.all([
+    startWorkers({ publicAddress: '127.0.0.1' }),
+    startDatabase({ regions: [], credentials }),
+    makeCertificate('i-parent'),
+  ]);
+  map = new DynamoStreamMap(database.documents, STREAMS_TABLE);
+  cascade = await startServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(Buffer.from(chunk));
+    const asked = cascadeRequest.parse(JSON.parse(Buffer.concat(chunks).toString()));
+    if (asked.ask !== 'leg') return;
+    try {
+      response.end(JSON.stringify(await origin.children.feed(asked.leg)));
+    } catch (error) {
+      response.writeHead(error instanceof Problem ? error.status : 500).end(JSON.stringify(error));
+    }
+  });
+});
+afterAll(async () => {
+  workers.close();
+  await Promise.all([database.close(), cascade.close()]);
+});
+
+const unused = () => Promise.reject(new Error('a pull does not register'));
+beforeEach(async () => {
+  open = [];
+  nodes = [];
+  const name = randomUUID();
+  origin = await openNode('i-origin', THERE, name);
+  await feedByPublisher(workers, origin);
+  stream = await openNode('i-here', HERE, name);
+  const nodeRegistry = { list: async () => nodes, beat: unused, remove: unused };
+  const routes = new RouteCache({ streamMap: map, nodeRegistry, maxAge: 0 });
+  const client = new NodeClient(clusterKey);
+  onTestFinished(() => client.close());
+  context = {
+    streamMap: map,
+    peers: new Peers(routes, client, timing),
+    nodes: client,
+    regions: new RegionClient({
+      regions: [{ id: THERE, api: cascade.url }],
+      credentials: async () => credentials,
+      timeout: timing.call,
+    }),
+    workers,
+    background: new Background(silent),
+    timing,
+    log: silent,
+  };
+});
+afterEach(async () => {
+  for (const opened of open) opened.close('node-closing');
+  await context.background.settled(5_000);
+});
+
+async function openNode(nodeId: string, region: string, name: string): Promise<Stream> {
+  const opened = await openStream(workers, { self: selfOf(nodeId, region), name });
+  open.push(opened);
+  return opened;
+}
+
+/** A node of this region that has the stream, registered, with a real control server. */
+async function startParent(heartbeatAt = Date.now()): Promise<{ parent: Stream; server: ControlServer }> {
+  const parent = await openNode('i-parent', HERE, stream.name);
+  await feedByPublisher(workers, parent);
+  const { self } = parent;
+  const server = await ControlServer.listen({
+    address: '127.0.0.1',
+    port: 0,
+    certificate,
+    clusterKey,
+    incarnation: self.incarnation,
+    routes: [
+      {
+        method: 'POST',
+        path: '/v1/legs',
+        handle: ({ body }) => parent.children.feed(legRequest.parse(body)),
+      },
+      { method: 'GET', path: '/v1/status', handle: () => ({ v: 1, ...self, ...status }) },
+    ],
+    log: silent,
+  });
+  onTestFinished(() => server.close());
+  const { fingerprint } = certificate;
+  nodes.push(nodeRecord({ ...self, heartbeatAt, fingerprint, control: `127.0.0.1:${server.port}` }));
+  return { parent, server };
+}
+const { group, state, load } = nodeRecord();
+const status = { group, state, load, open: { transports: 0, routers: 0, streams: 0 } };
+
+const isLive = () => map.claimOrigin(originClaim({ stream: stream.name, ...origin.self }), undefined);
+const secondary = async () => (await map.read(stream.name, { consistent: true })).regions[0];
+
+function pull(options: ConstructorParameters<typeof Pull>[2] = { settled: false }): Pull {
+  // Somebody is here who wants it.
+  onTestFinished(stream.hold());
+  const made = new Pull(stream, context, options);
+  stream.once('close', () => made.close('superseded'));
+  return made;
+}
+const attached = (from: Stream) =>
+  vi.waitFor(() => expect(stream.source?.parent?.nodeId).toBe(from.self.nodeId));
+
+it('the first of its region claims it, and crosses', async () => {
+  await isLive();
+  await pull().nextLeg();
+  expect(stream.source).toMatchObject({
+    role: 'secondary-origin',
+    parent: { region: THERE, nodeId: 'i-origin' },
+  });
+  expect(await secondary()).toMatchObject({ nodeId: 'i-here', epoch: 1 });
+});
+
+it('the next pulls from the one that has the claim', async () => {
+  await isLive();
+  const { parent } = await startParent();
+  await map.claimRegion(regionClaim({ stream: stream.name, ...parent.self }), undefined);
+  await pull().nextLeg();
+  expect(stream.source).toMatchObject({ role: 'edge', parent: { region: HERE, nodeId: 'i-parent' } });
+  expect(origin.children.legs).toEqual([]);
+});
+
+it('a stream that nobody publishes is a 409, and the pull is over', async () => {
+  const none = pull();
+  const over = once(none, 'end');
+  await expect(none.nextLeg()).rejects.toMatchObject({ status: 409, code: 'stream-not-live' });
+  expect(await over).toEqual(['failed']);
+});
+
+it('an origin that its region does not know any more is a 409, and leaves no claim', async () => {
+  await isLive();
+  origin.close('node-closing');
+  await expect(pull().nextLeg()).rejects.toMatchObject({ status: 409 });
+  await context.background.settled(5_000);
+  expect(await secondary()).toHaveProperty('releasedAt');
+});
+
+it('a viewer that comes between two legs waits for the next', async () => {
+  await isLive();
+  const pulling = pull();
+  await pulling.nextLeg();
+  const waited = Promise.withResolvers<void>();
+  const feed = origin.children.feed.bind(origin.children);
+  vi.spyOn(origin.children, 'feed').mockImplementationOnce(async (request) => {
+    await waited.promise;
+    return feed(request);
+  });
+  await feedByPublisher(workers, origin, 2);
+  await vi.waitFor(() => expect(stream.source).toBeUndefined());
+  const waiting = pulling.nextLeg();
+  waited.resolve();
+  await waiting;
+  expect(stream.source).toMatchObject({ origin: { epoch: 2 } });
+});
+
+it('while nobody publishes a viewer is told at once, and one who comes back is found', async () => {
+  await isLive();
+  const pulling = pull();
+  await pulling.nextLeg();
+  const [claim] = (await map.read(stream.name)).origins;
+  if (claim === undefined) throw new Error('not live');
+  await map.releaseOrigin(claim);
+  pulling.check();
+  origin.pulse.send({ type: 'superseded', viewers: 0, generation: origin.generation });
+  await vi.waitFor(() => expect(stream.source).toBeUndefined());
+  await vi.waitFor(() => expect(pulling.nextLeg()).rejects.toMatchObject({ status: 409 }));
+  await map.claimOrigin({ ...claim, epoch: 2 }, claim);
+  await attached(origin);
+});
+
+it('ended while its claim is being written, it gives it up', async () => {
+  await isLive();
+  const pulling = pull({ settled: false });
+  const write = map.claimRegion.bind(map);
+  const writing = vi.spyOn(map, 'claimRegion').mockImplementationOnce((...args) => {
+    pulling.close('superseded');
+    return write(...args);
+  });
+  await vi.waitFor(async () => expect(await secondary()).toHaveProperty('releasedAt'));
+  expect(writing).toHaveBeenCalledOnce();
+  writing.mockRestore();
+});
+
+it('unused for long enough it ends, its claim with it; wanted again in time, it does not', async () => {
+  await isLive();
+  const pulling = new Pull(stream, context, { settled: false });
+  await pulling.nextLeg();
+  const letGo = stream.hold();
+  let ended = false;
+  const over = once(pulling, 'end').then(([end]) => {
+    ended = true;
+    return end;
+  });
+  await sleep(2 * timing.unusedStreamTimeout);
+  expect(ended).toBe(false);
+  letGo();
+  expect(await over).toBe('unused');
+  expect(stream.source).toBeUndefined();
+  await context.background.settled(5_000);
+  expect(await secondary()).toHaveProperty('releasedAt');
+});
+
+it('a secondary origin whose heartbeat is old but that answers keeps its role', async () => {
+  await isLive();
+  const { parent } = await startParent(Date.now() - 60_000);
+  nodes.push(nodeRecord({ ...stream.self, heartbeatAt: Date.now() }));
+  await map.claimRegion(regionClaim({ stream: stream.name, ...parent.self }), undefined);
+  await pull().nextLeg();
+  expect(stream.source).toMatchObject({ parent: { nodeId: 'i-parent' } });
+  expect(await secondary()).toMatchObject({ nodeId: 'i-parent', epoch: 1 });
+});
+
+it('one that does not answer either is superseded, with the next epoch', async () => {
+  await isLive();
+  const { parent, server } = await startParent(Date.now() - 60_000);
+  nodes.push(nodeRecord({ ...stream.self, heartbeatAt: Date.now() }));
+  await map.claimRegion(regionClaim({ stream: stream.name, ...parent.self }), undefined);
+  await server.close();
+  await pull().nextLeg();
+  expect(await secondary()).toMatchObject({ nodeId: 'i-here', epoch: 2 });
+});
+
+it('a closed pull leaves no source for who joins in the next moment', async () => {
+  await isLive();
+  const pulling = pull();
+  await pulling.nextLeg();
+  pulling.close('stream-ended');
+  expect(stream.source).toBeUndefined();
+});
+
+it('whoever waits when a publisher connects here is not turned away', async () => {
+  await isLive();
+  const pulling = pull();
+  const waiting = pulling.nextLeg();
+  pulling.close('replaced');
+  await waiting;
+});

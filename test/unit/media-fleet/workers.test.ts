@@ -1,0 +1,167 @@
+// The node's media workers: who gets the next session, what is counted, and what takes a lost one's place.
+
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { afterEach, expect, it, vi } from 'vitest';
+import { type MediaWorker, Workers, type WorkersOptions } from '#media-fleet/workers.ts';
+import { openHub, silent } from './media.ts';
+
+let workers: Workers | undefined;
+
+afterEach(() => {
+  workers?.close();
+  workers = undefined;
+});
+
+const options: WorkersOptions = {
+  count: 1,
+  listenAddress: '127.0.0.1',
+  publicAddress: '203.0.113.7',
+  privateAddress: '127.0.0.1',
+  firstPort: 0,
+  legPorts: { min: 20_000, max: 59_999 },
+  iceConsent: 10_000,
+  log: silent,
+};
+
+async function start(changes: Partial<WorkersOptions> = {}): Promise<Workers> {
+  const started = await Workers.start({ ...options, ...changes });
+  workers = started;
+  return started;
+}
+
+/** A session on a worker, on a router of its own. */
+async function openSession(on: Workers, media: MediaWorker) {
+  const router = await on.createRouter(media, []);
+  return { router, transport: await on.createSessionTransport(media, router) };
+}
+
+/** A TCP port that is taken until `free` is called. */
+async function takePort(): Promise<{ port: number; free: () => Promise<unknown> }> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const free = () => once(server.close(), 'close');
+  return { port: typeof address === 'object' && address !== null ? address.port : 0, free };
+}
+
+const portsOf = async ({ server }: MediaWorker) => {
+  const { udpSockets, tcpServers } = await server.dump();
+  return [...udpSockets, ...tcpServers].map(({ port }) => port);
+};
+
+/** The worker that took the place of the one with this process id. */
+const replacement = (on: Workers, pid: number, timeout: number): Promise<MediaWorker> =>
+  vi.waitFor(
+    () => {
+      const media = on.pick();
+      expect(media.worker.pid).not.toBe(pid);
+      return media;
+    },
+    { timeout, interval: 50 },
+  );
+
+it('the next session goes where the fewest are', async () => {
+  const three = await start({ count: 3 });
+  const media = [three.pick()];
+  const sessions = [await openSession(three, three.pick())];
+  for (let others = 0; others < 2; others += 1) {
+    media.push(three.pick());
+    sessions.push(await openSession(three, three.pick()));
+  }
+  expect(new Set(media.map(({ worker }) => worker.pid)).size).toBe(3);
+  for (const [index, { router }] of sessions.entries()) {
+    router.close();
+    expect(three.pick()).toBe(media[index]);
+    await openSession(three, three.pick());
+  }
+});
+
+it('a viewer stays on its stream’s worker up to a hundred sessions there', async () => {
+  const two = await start({ count: 2 });
+  const home = two.pick();
+  const { router } = await openSession(two, home);
+  for (let sessions = 1; sessions < 100; sessions += 1) {
+    expect(two.pickForViewer(home)).toBe(home);
+    await two.createSessionTransport(home, router);
+  }
+  expect(two.pickForViewer(home)).not.toBe(home);
+});
+
+it('what is opened is counted, and uncounted when it closes, with its router or alone', async () => {
+  const one = await start();
+  const { media, router } = await openHub(one);
+  const session = await one.createSessionTransport(media, router);
+  await one.createLegTransport(router, true);
+  expect(one.open).toEqual({ routers: 1, transports: 2 });
+  expect(media.sessions).toBe(1);
+  session.close();
+  expect([one.open.transports, media.sessions]).toEqual([1, 0]);
+  await one.createSessionTransport(media, router);
+  router.close();
+  expect(one.open).toEqual({ routers: 0, transports: 0 });
+  expect(media.sessions).toBe(0);
+});
+
+it('a leg that crosses regions names the public address, any other the private one', async () => {
+  const one = await start({ privateAddress: '10.0.0.7' });
+  const { router } = await openHub(one);
+  expect((await one.createLegTransport(router, true)).tuple.localAddress).toBe('203.0.113.7');
+  expect((await one.createLegTransport(router, false)).tuple.localAddress).toBe('10.0.0.7');
+});
+
+it('a worker that dies takes what was on it along, and another comes on its port', async () => {
+  const { port, free } = await takePort();
+  await free();
+  const one = await start({ firstPort: port });
+  const lost = one.pick();
+  expect(await portsOf(lost)).toEqual([port, port]);
+  const { router, transport } = await openSession(one, lost);
+  await one.createLegTransport(router, false);
+  const closed = once(router.observer, 'close');
+  process.kill(lost.worker.pid, 'SIGKILL');
+  await closed;
+  expect(() => one.pick()).toThrow(expect.objectContaining({ status: 503, code: 'node-full' }));
+  const next = await replacement(one, lost.worker.pid, 5_000);
+  expect([transport.closed, one.open]).toEqual([true, { routers: 0, transports: 0 }]);
+  expect(await portsOf(next)).toEqual([port, port]);
+  await openSession(one, next);
+  expect(next.sessions).toBe(1);
+});
+
+it('a worker that stands still is ended, and another comes', async () => {
+  const one = await start();
+  const hung = one.pick();
+  const { transport } = await openSession(one, hung);
+  process.kill(hung.worker.pid, 'SIGSTOP');
+  await replacement(one, hung.worker.pid, 15_000);
+  expect([hung.worker.died, transport.closed]).toEqual([true, true]);
+});
+
+it('says what its workers use once they are measured', async () => {
+  const one = await start();
+  expect(one.usage).toEqual({ cpu: 0, memory: 0 });
+  await vi.waitFor(() => expect(one.usage.memory).toBeGreaterThan(1_000_000), { timeout: 5_000 });
+  expect(one.usage.memory).toBeLessThan(1_000_000_000);
+});
+
+it('names the port that it cannot have, be it taken for TCP or for UDP', async () => {
+  const { port, free } = await takePort();
+  await expect(start({ firstPort: port })).rejects.toThrow(`worker 0 cannot listen on 127.0.0.1:${port}`);
+  await free();
+  const socket = createSocket('udp4').bind(port, '127.0.0.1');
+  await once(socket, 'listening');
+  await expect(start({ firstPort: port })).rejects.toThrow(`worker 0 cannot listen on 127.0.0.1:${port}`);
+  socket.close();
+  await start({ firstPort: port });
+});
+
+it('a closed node’s workers are gone, and no other comes', async () => {
+  const one = await start();
+  const { worker } = one.pick();
+  const ended = once(worker, 'subprocessclose');
+  one.close();
+  await ended;
+  expect(() => one.pick()).toThrow('no media worker is running');
+});
