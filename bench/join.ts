@@ -17,6 +17,7 @@ export async function run(): Promise<BenchResult> {
   const world = await startWorld({
     regions: ['us-east-1', 'eu-west-1', 'ap-southeast-1'],
     ports: { page: 0, api: 0, global: 0, dns: 0 },
+    restart: false,
     env: { MERIDIAN_UNUSED_STREAM_TIMEOUT_MS: String(UNUSED_STREAM_TIMEOUT) },
   });
   try {

@@ -1,4 +1,4 @@
-// The local world's child processes: started, waited for until they are ready, and ended with the world.
+// The local world's child processes: started, waited for, told of when they end by themselves, and ended with the world.
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,50 +9,104 @@ export interface ChildOptions {
   script: string;
   args: string[];
   env: Record<string, string>;
-}
-
-export interface Child {
-  readonly name: string;
-  readonly process: ChildProcess;
-  /** Resolves when the child has said that it is ready. @throws Error when it ends before. */
-  readonly ready: Promise<void>;
-  /** Asks the child to end, and ends it when it does not. Idempotent. */
-  stop(): Promise<void>;
+  /** Start it again when it ends by itself, as systemd does on AWS. */
+  restart: boolean;
+  /** What it needs besides, each time that it has started. */
+  equip?: (process: ChildProcess) => Promise<void>;
 }
 
 /** How long a child may take to end by itself, in ms; a stopped (SIGSTOP) one never would. */
 const STOP_DEADLINE = 4_000;
+/** Before it is started again, in ms (systemd's RestartSec is 100 ms; this leaves time to see that it was gone). */
+const RESTART_DELAY = 1_000;
+
+/** A child process, or one after another in its place. */
+export class Child {
+  readonly name: string;
+  /** Resolves when the child is ready and equipped. @throws Error when it ends before. */
+  readonly ready: Promise<void>;
+  readonly #options: ChildOptions;
+  #process: ChildProcess;
+  #restart: NodeJS.Timeout | undefined;
+  #stopping = false;
+
+  constructor(options: ChildOptions) {
+    this.#options = options;
+    this.name = options.name;
+    this.#process = spawn(options);
+    this.ready = this.#begin();
+    this.ready.catch(() => undefined);
+    this.ready.then(() => this.#watch()).catch(() => undefined);
+  }
+
+  get process(): ChildProcess {
+    return this.#process;
+  }
+
+  /** Asks the child to end, and ends it when it does not. Idempotent. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#restart);
+    const child = this.#process;
+    if (hasEnded(child)) return;
+    const exited = once(child, 'exit');
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_DEADLINE);
+    await exited;
+    clearTimeout(timer);
+  }
+
+  async #begin(): Promise<void> {
+    const child = this.#process;
+    const over = new AbortController();
+    const { signal } = over;
+    try {
+      await Promise.race([
+        once(child, 'message', { signal }),
+        once(child, 'exit', { signal }).then(() => {
+          throw new Error(`${this.name} ended before it was ready (${endOf(child)}); its message is above`);
+        }),
+      ]);
+    } finally {
+      over.abort();
+    }
+    await this.#options.equip?.(child);
+  }
+
+  #watch(): void {
+    const child = this.#process;
+    const ended = () => {
+      if (this.#stopping) return;
+      const { restart } = this.#options;
+      process.stderr.write(`${this.name} ended (${endOf(child)})${restart ? '; starting it again' : ''}\n`);
+      if (restart) this.#restart = setTimeout(() => this.#again(), RESTART_DELAY);
+    };
+    if (hasEnded(child)) ended();
+    else child.once('exit', ended);
+  }
+
+  #again(): void {
+    this.#process = spawn(this.#options);
+    this.#begin()
+      .catch((error: unknown) => process.stderr.write(`${String(error)}\n`))
+      .finally(() => this.#watch());
+  }
+}
 
 /**
- * Starts a child with the world's own Node. What it prints goes to our stderr; the IPC channel is its lifeline: it
- * ends when the channel closes, however the world ended.
+ * With the world's own Node, in a process group of its own: Ctrl-C is for the world, which ends its children in order.
+ * What it prints goes to our stderr; the IPC channel is its lifeline: it ends when the channel closes, however the
+ * world ended.
  */
-export function startChild({ name, script, args, env }: ChildOptions): Child {
-  const child = fork(script, args, {
+const spawn = ({ script, args, env }: ChildOptions): ChildProcess =>
+  fork(script, args, {
     env: { ...process.env, ...env },
     stdio: ['ignore', 2, 2, 'ipc'],
     execArgv: ['--disable-warning=ExperimentalWarning'],
+    detached: true,
   });
-  const exited = once(child, 'exit');
-  const ready = Promise.race([
-    once(child, 'message').then(() => undefined),
-    exited.then(([code, signal]) => {
-      throw new Error(
-        `${name} ended before it was ready (${signal ?? `exit code ${code}`}); its message is above`,
-      );
-    }),
-  ]);
-  ready.catch(() => undefined);
-  return {
-    name,
-    process: child,
-    ready,
-    stop: async () => {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      child.kill('SIGTERM');
-      const timer = setTimeout(() => child.kill('SIGKILL'), STOP_DEADLINE);
-      await exited;
-      clearTimeout(timer);
-    },
-  };
-}
+
+const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean =>
+  exitCode !== null || signalCode !== null;
+
+const endOf = ({ exitCode, signalCode }: ChildProcess): string => signalCode ?? `exit code ${exitCode}`;

@@ -17,7 +17,10 @@ const USAGE = `npm start -- [options]
   --api-port PORT      the first region's gateway; the others take the next ones (8101)
   --global-port PORT   the port of every region under the global name (8100)
   --dns-port PORT      the DNS server (5300)
-Port 0 is any free one. Timings: see docs/architecture.md.
+Port 0 is any free one.
+
+Environment, for every node and gateway: timings such as MERIDIAN_UNUSED_STREAM_TIMEOUT_MS (docs/architecture.md has
+them all), MERIDIAN_ICE_SERVERS, MERIDIAN_MAX_VIEWERS, MERIDIAN_MAX_PUBLISHERS, MERIDIAN_MAX_CHILDREN, MERIDIAN_LOG_LEVEL.
 `;
 
 try {
@@ -39,7 +42,7 @@ async function run(): Promise<void> {
     },
   });
   if (values.help) {
-    process.stderr.write(USAGE);
+    process.stdout.write(USAGE);
     return;
   }
   const started = performance.now();
@@ -52,6 +55,7 @@ async function run(): Promise<void> {
       dns: portFrom('--dns-port', values['dns-port']),
     },
     env: {},
+    restart: true,
   });
   stopWith(starting.then((world) => world.close));
   const world = await starting;

@@ -1,12 +1,13 @@
 // The local world: three regions on one machine, with the real handlers, real nodes and an embedded DynamoDB.
 
+import type { ChildProcess } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { createServer, type Server } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { DynamoControlStore } from '#routing/control-store.ts';
 import type { RegionApi } from '#routing/region-client.ts';
 import { signToken } from '#routing/tokens.ts';
-import { type Child, startChild } from './children.ts';
+import { Child } from './children.ts';
 import { CONTROL_TABLE, type Database, nodesTable, STREAMS_TABLE, startDatabase } from './database.ts';
 import { startDnsServer } from './dns/server.ts';
 import { listen, portError } from './listen.ts';
@@ -31,6 +32,8 @@ export interface WorldOptions {
   ports: { page: number; api: number; global: number; dns: number };
   /** For nodes and functions, e.g. timings. */
   env: Record<string, string>;
+  /** Start a gateway or a node again when it ends by itself. */
+  restart: boolean;
 }
 
 export interface World {
@@ -58,7 +61,7 @@ export interface World {
 const regionAddress = (index: number) => `127.1.0.${index + 1}`;
 
 /** @throws Error when a part cannot start; then nothing is left running. */
-export async function startWorld({ regions, ports, env }: WorldOptions): Promise<World> {
+export async function startWorld({ regions, ports, env, restart }: WorldOptions): Promise<World> {
   const closers: (() => Promise<unknown>)[] = [];
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) {
@@ -70,7 +73,7 @@ export async function startWorld({ regions, ports, env }: WorldOptions): Promise
     const database = await startDatabase({ regions, credentials });
     closers.push(() => database.close());
 
-    const sockets: { server: Server; globalServer: Server; api: RegionApi }[] = [];
+    const sockets: { addresses: Address[]; api: RegionApi }[] = [];
     let globalPort = ports.global;
     for (const [index, id] of regions.entries()) {
       const server = createServer();
@@ -85,10 +88,10 @@ export async function startWorld({ regions, ports, env }: WorldOptions): Promise
         what: `${what} under the global name`,
         option: '--global-port',
       });
-      sockets.push({ server, globalServer, api: { id, api } });
+      const addresses = [addressOf(server, '127.0.0.1'), addressOf(globalServer, host)];
+      sockets.push({ addresses, api: { id, api } });
       closers.push(async () => {
-        server.close();
-        globalServer.close();
+        for (const { server: listening } of addresses) listening.close();
       });
     }
     const apis = sockets.map(({ api }) => api);
@@ -150,30 +153,32 @@ export async function startWorld({ regions, ports, env }: WorldOptions): Promise
       MERIDIAN_SESSION_KEY: randomBytes(32).toString('base64'),
     };
 
-    const gateways = sockets.map(({ api: { id } }) =>
-      startChild({
-        name: `the gateway of ${id}`,
-        script: fileURLToPath(new URL('./gateway/main.ts', import.meta.url)),
-        args: ['--region', id],
-        env: {
-          ...shared,
-          ...functionKeys,
-          MERIDIAN_REGION: id,
-          MERIDIAN_NODES_TABLE: nodesTable(id),
-          ...env,
-        },
-      }),
+    const gateways = sockets.map(
+      ({ addresses, api: { id } }) =>
+        new Child({
+          name: `the gateway of ${id}`,
+          script: fileURLToPath(new URL('./gateway/main.ts', import.meta.url)),
+          args: ['--region', id],
+          env: {
+            ...shared,
+            ...functionKeys,
+            MERIDIAN_REGION: id,
+            MERIDIAN_NODES_TABLE: nodesTable(id),
+            ...env,
+          },
+          restart,
+          equip: async (gateway) => {
+            for (const address of addresses) await handOver(gateway, address);
+          },
+        }),
     );
     const nodes = regions.flatMap((region) =>
-      NODES.map(({ group, number }) => startNode({ region, group, number, env: { ...shared, ...env } })),
+      NODES.map(({ group, number }) =>
+        startNode({ region, group, number, env: { ...shared, ...env }, restart }),
+      ),
     );
     closers.push(() => Promise.all([...nodes, ...gateways].map((child) => child.stop())));
     await Promise.all([...gateways, ...nodes].map(({ ready }) => ready));
-    for (const [index, gateway] of gateways.entries()) {
-      const socket = sockets[index];
-      if (socket)
-        await Promise.all([handOver(gateway, socket.server), handOver(gateway, socket.globalServer)]);
-    }
 
     // Only now: before, no region could have answered.
     const checks = new RegionHealth(apis);
@@ -201,12 +206,31 @@ export async function startWorld({ regions, ports, env }: WorldOptions): Promise
   }
 }
 
-/** Gives a listening socket to a child; ours is closed, or we would take some of its connections. */
-async function handOver(child: Child, server: Server): Promise<void> {
+/** Where a gateway listens, and the socket that waits for it. */
+interface Address {
+  host: string;
+  port: number;
+  server: Server;
+}
+
+function addressOf(server: Server, host: string): Address {
+  const address: AddressInfo | string | null = server.address();
+  if (address === null || typeof address === 'string') throw new Error(`nothing listens on ${host}`);
+  return { host, port: address.port, server };
+}
+
+/** Gives a listening socket to a gateway; ours is closed, or we would take some of its connections. */
+async function handOver(gateway: ChildProcess, address: Address): Promise<void> {
+  const { host, port } = address;
+  if (!address.server.listening) {
+    // It went with an earlier gateway.
+    address.server = createServer();
+    await listen(address.server, { host, port, what: 'a gateway that starts again', option: '--api-port' });
+  }
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  child.process.send({ listen: true }, server, {}, (error) => (error ? reject(error) : resolve()));
+  gateway.send({ listen: true }, address.server, {}, (error) => (error ? reject(error) : resolve()));
   await promise;
-  server.close();
+  address.server.close();
 }
 
 interface LocalNode {
@@ -214,11 +238,13 @@ interface LocalNode {
   group: 'origin' | 'edge';
   number: number;
   env: Record<string, string>;
+  restart: boolean;
 }
 
-function startNode({ region, group, number, env }: LocalNode): Child {
+function startNode({ region, group, number, env, restart }: LocalNode): Child {
   const nodeId = `${region}-${group}-${number}`;
-  return startChild({
+  return new Child({
+    restart,
     name: `node ${nodeId}`,
     script: fileURLToPath(new URL('../media-fleet/main.ts', import.meta.url)),
     args: ['--node-id', nodeId],

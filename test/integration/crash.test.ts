@@ -10,6 +10,7 @@ beforeAll(async () => {
   world = await startWorld({
     regions: ['us-east-1', 'eu-west-1'],
     ports: { page: 0, api: 0, global: 0, dns: 0 },
+    restart: false,
     env: { MERIDIAN_MAX_VIEWERS: '2', MERIDIAN_MAX_PUBLISHERS: '1', MERIDIAN_CPU_LIMIT: '1' },
   });
 });

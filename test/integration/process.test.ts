@@ -49,17 +49,21 @@ const alive = (pids: number[]) =>
     }
   });
 
+async function readiness({ lines }: { lines: string[] }): Promise<z.infer<typeof readyLine>> {
+  await eventually(
+    () => lines.length,
+    (count) => count > 0,
+    40_000,
+  );
+  return readyLine.parse(JSON.parse(lines[0] ?? ''));
+}
+
 describe('npm start', () => {
   test.each(['SIGTERM', 'SIGKILL'] as const)(
     'prints one line of JSON, and %s leaves nothing behind',
     async (signal) => {
       const world = start(['--json', ...ANY_PORTS]);
-      await eventually(
-        () => world.lines.length,
-        (count) => count > 0,
-        40_000,
-      );
-      const { page, regions } = readyLine.parse(JSON.parse(world.lines[0] ?? ''));
+      const { page, regions } = await readiness(world);
       expect((await fetch(page)).status).toBe(200);
       expect((await fetch(`${regions[2]?.api}/healthz`)).status).toBe(200);
 
@@ -77,6 +81,30 @@ describe('npm start', () => {
       expect(world.lines).toHaveLength(1);
     },
   );
+
+  test('says that a gateway and a node ended, and starts them again', async () => {
+    const world = start(['--json', ...ANY_PORTS]);
+    const { regions } = await readiness(world);
+    const healthz = () =>
+      fetch(`${regions[1]?.api}/healthz`).then(
+        ({ status }) => status,
+        () => 'refused',
+      );
+    const processes = await processTree(world.pid ?? 0);
+    for (const what of ['gateway/main.ts --region eu-west-1', '--node-id eu-west-1-origin-1']) {
+      const found = processes.find(({ command }) => command.includes(what));
+      if (found === undefined) throw new Error(`no process of ${what}`);
+      process.kill(found.pid, 'SIGKILL');
+    }
+    await eventually(healthz, (status) => status === 'refused');
+    // The region's only origin node: without it the region is not healthy.
+    await eventually(healthz, (status) => status === 200);
+    expect(world.errors()).toContain('the gateway of eu-west-1 ended (SIGKILL); starting it again');
+    expect(world.errors()).toContain('node eu-west-1-origin-1 ended (SIGKILL); starting it again');
+    const exited = once(world, 'exit');
+    world.kill('SIGTERM');
+    await exited;
+  });
 
   test('says which port is taken, by which option to choose another, and exits with 1', async () => {
     const occupied = createServer();

@@ -10,6 +10,7 @@ beforeAll(async () => {
   world = await startWorld({
     regions: ['us-east-1', 'eu-west-1'],
     ports: { page: 0, api: 0, global: 0, dns: 0 },
+    restart: false,
     // One viewer a node, so that the second needs another edge.
     env: { MERIDIAN_MAX_CHILDREN: '1', MERIDIAN_MAX_VIEWERS: '1', MERIDIAN_CPU_LIMIT: '1' },
   });

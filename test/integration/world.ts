@@ -32,6 +32,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const world = await startWorld({
     regions: ['us-east-1', 'eu-west-1', 'ap-southeast-1'],
     ports: { page: 0, api: 0, global: 0, dns: 0 },
+    restart: false,
     env: {
       MERIDIAN_UNUSED_STREAM_TIMEOUT_MS: String(TIMING.unusedStreamTimeout),
       MERIDIAN_PUBLISHER_GRACE_MS: String(TIMING.publisherGrace),

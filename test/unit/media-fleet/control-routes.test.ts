@@ -72,9 +72,7 @@ beforeEach(() => {
     group: 'edge',
     state: () => state,
     load: () => ({ ...streams.load, cpu, memory: 0 }),
-    get limits() {
-      return limits;
-    },
+    limits,
     streams,
     workers,
     peers,
@@ -155,7 +153,7 @@ it('a publisher that is refused takes no place', async () => {
 });
 
 it('viewers that come at once for the last places get no more than there are, and give them back', async () => {
-  limits = { ...limits, viewers: 2 };
+  limits.viewers = 2;
   const { go } = holdViewers();
   const asked = [watch(), watch(), watch()];
   await expect(asked[2]).rejects.toMatchObject(full('node i-self has its 2 viewers'));
@@ -168,7 +166,7 @@ it.each([
   ['ten', 20, 10],
   ['a fifth of its viewers', 60, 12],
 ])('more than %s that have not connected yet are refused', async (_, viewers, most) => {
-  limits = { ...limits, viewers };
+  limits.viewers = viewers;
   const { go } = holdViewers();
   const connecting = Promise.allSettled(Array.from({ length: most }, watch));
   await expect(watch()).rejects.toMatchObject(full(`${most} viewers of node i-self have not connected`));

@@ -14,19 +14,18 @@ afterEach(() => {
   workers = undefined;
 });
 
-const options: WorkersOptions = {
-  count: 1,
-  listenAddress: '127.0.0.1',
-  publicAddress: '203.0.113.7',
-  privateAddress: '127.0.0.1',
-  firstPort: 0,
-  legPorts: { min: 20_000, max: 59_999 },
-  iceConsent: 10_000,
-  log: silent,
-};
-
 async function start(changes: Partial<WorkersOptions> = {}): Promise<Workers> {
-  const started = await Workers.start({ ...options, ...changes });
+  const started = await Workers.start({
+    count: 1,
+    listenAddress: '127.0.0.1',
+    publicAddress: '203.0.113.7',
+    privateAddress: '127.0.0.1',
+    firstPort: 0,
+    legPorts: { min: 20_000, max: 59_999 },
+    iceConsent: 10_000,
+    log: silent,
+    ...changes,
+  });
   workers = started;
   return started;
 }
