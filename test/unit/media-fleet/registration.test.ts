@@ -117,7 +117,9 @@ it('close ends the beat that is under way, then removes the item, and no beat fo
     happened.push(`${nodeId} ${incarnation} removed`);
   });
   await beats(1);
-  await registration.close();
+  const closing = registration.close();
+  expect(beat.mock.lastCall?.[1]?.aborted).toBe(true);
+  await closing;
   expect(happened).toEqual(['beat ended', 'i-edge-1 edge-start-1 removed']);
   await vi.advanceTimersByTimeAsync(10 * INTERVAL);
   expect(beat).toHaveBeenCalledTimes(2);
