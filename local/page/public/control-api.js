@@ -60,12 +60,15 @@ export class ControlApi {
   }
 
   /**
-   * @returns {Promise<LiveStream[]>}
+   * The first page of the list.
+   * @returns {Promise<{ streams: LiveStream[], more: boolean }>}
    * @throws Error with one sentence for a person.
    */
   async streams() {
-    const data = /** @type {{ streams: LiveStream[] } | undefined} */ (await this.#get('/api/streams'));
-    return data?.streams ?? [];
+    const data = /** @type {{ streams: LiveStream[], next?: string } | undefined} */ (
+      await this.#get('/api/streams')
+    );
+    return { streams: data?.streams ?? [], more: data?.next !== undefined };
   }
 
   /**

@@ -65,21 +65,28 @@ function start(world) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   let round = 0;
+  /** The stream whose cascade is on the page. */
+  let shown = '';
   const poll = async () => {
     clearTimeout(timer);
     round += 1;
     const mine = round;
     const asked = stream;
-    const [cascade, streams] = await Promise.allSettled([api.cascade(asked), api.streams()]);
-    // A newer round began meanwhile: this answer is not the one to show.
-    if (mine !== round) return;
-    if (cascade.status === 'fulfilled') {
-      picture.show(cascade.value);
-      say(line, line, ...summary(cascade.value, asked));
-    } else {
-      say(line, line, 'bad', sentence(cascade.reason));
+    try {
+      const { streams, more } = await api.streams();
+      // One that is neither live nor has just been is not asked for: the answer would be a 404.
+      const there = more || asked === shown || streams.some(({ streamName }) => streamName === asked);
+      const cascade = there ? await api.cascade(asked) : undefined;
+      // A newer round began meanwhile: this answer is not the one to show.
+      if (mine !== round) return;
+      shown = cascade === undefined ? '' : asked;
+      listLive(streams, asked, (name) => watch.select(name));
+      picture.show(cascade);
+      say(line, line, ...summary(cascade, asked));
+    } catch (error) {
+      if (mine !== round) return;
+      say(line, line, 'bad', sentence(error));
     }
-    if (streams.status === 'fulfilled') listLive(streams.value, asked, (name) => watch.select(name));
     if (document.visibilityState === 'visible') timer = setTimeout(poll, POLL);
   };
   document.addEventListener('visibilitychange', () => {

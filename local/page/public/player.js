@@ -10,9 +10,6 @@ import { closeSession, connectionEnd, openSession, Refused, Unreachable } from '
 /** Seconds until the next try when the region did not name any: after a refusal, a silence, a broken connection. */
 const RETRY = { refused: 2, unreachable: 5, broken: 2 };
 
-/** Readings in a row without a byte after which the player says so. */
-const SILENT_READINGS = 3;
-
 export class Player {
   /** @type {HTMLElement} */
   element;
@@ -115,23 +112,21 @@ export class Player {
       setText(this.#numbers.joined, since());
       this.#say('wait', 'Connecting …');
       this.#mute.hidden = false;
-      let silent = 0;
       measure(peer, {
         direction: 'inbound-rtp',
         signal: over.signal,
         onReading: ({ picture, bitrate }) => {
-          silent = bitrate === 0 ? silent + 1 : 0;
           setText(this.#numbers.picture, picture || '–');
           setText(this.#numbers.bitrate, bitrateText(bitrate));
           if (peer.connectionState !== 'connected') return;
-          if (silent === 0) this.#say('good', 'Playing.');
-          else if (silent >= SILENT_READINGS) this.#say('wait', 'Connected, but nothing arrives.');
+          if (bitrate > 0) this.#say('good', 'Playing.');
+          else this.#say('wait', 'Connected, but nothing arrives.');
         },
       });
       const ended = connectionEnd(peer, {
         signal: over.signal,
         onChange: (state) => {
-          if (state === 'connected') this.#say('good', 'Playing.');
+          if (state === 'connected') this.#say('wait', 'Connected; waiting for media …');
           else if (state === 'disconnected')
             this.#say('wait', `The connection to ${region} is interrupted …`);
         },
