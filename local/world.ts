@@ -14,7 +14,7 @@ import { listen, portError } from './listen.ts';
 import { startPage } from './page/server.ts';
 import { RegionHealth } from './region-health.ts';
 
-export const GLOBAL_NAME = 'live.meridian.test';
+const GLOBAL_NAME = 'live.meridian.test';
 
 /** Nodes of each region: viewers of another region are spread over two edges, so that there is a cascade to see. */
 const NODES = [

@@ -17,8 +17,6 @@ export interface ControlRequest {
   /** The path's named segments. */
   params: Readonly<Record<string, string>>;
   body: unknown;
-  /** The caller's address. */
-  from: string;
 }
 
 export interface ControlRoute {
@@ -121,8 +119,7 @@ export class ControlServer {
     if (refusal) throw new Problem(401, 'not-signed', `the request is ${refusal}`);
     for (const route of this.#options.routes) {
       const params = route.method === method ? matchPath(route.path, path) : undefined;
-      if (params)
-        return route.handle({ params, body: parseJson(body), from: request.socket.remoteAddress ?? '' });
+      if (params) return route.handle({ params, body: parseJson(body) });
     }
     throw new Problem(404, 'unknown-path', `this node has no ${method} ${path}`);
   }

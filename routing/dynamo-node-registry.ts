@@ -41,10 +41,9 @@ export class DynamoNodeRegistry implements NodeRegistry {
     }
   }
 
-  async list(signal?: AbortSignal): Promise<NodeRecord[]> {
+  async list(): Promise<NodeRecord[]> {
     const records: NodeRecord[] = [];
     for await (const page of paginateScan({ client: this.#client }, { TableName: this.#table })) {
-      signal?.throwIfAborted();
       for (const item of page.Items ?? []) {
         // A node of another release may write what this one cannot read: it is left out, the others count.
         const record = nodeRecord.safeParse(item);

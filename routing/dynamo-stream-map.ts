@@ -37,7 +37,7 @@ export class DynamoStreamMap implements StreamMap {
     this.#table = table;
   }
 
-  async read(stream: string, { consistent = false, signal }: ReadOptions = {}): Promise<StreamClaims> {
+  async read(stream: string, { consistent = false }: ReadOptions = {}): Promise<StreamClaims> {
     const claims: StreamClaims = { stream, origins: [], regions: [] };
     // One page: a stream has an item per region and one per origin, some 200 bytes each, of a page's 1 MB.
     const { Items = [] } = await this.#client.send(
@@ -47,7 +47,6 @@ export class DynamoStreamMap implements StreamMap {
         ExpressionAttributeValues: { ':pk': partition(stream) },
         ConsistentRead: consistent,
       }),
-      signal ? { abortSignal: signal } : {},
     );
     for (const item of Items) {
       if (String(item.sk).startsWith('ORIGIN#')) claims.origins.push(originClaim.parse(item));

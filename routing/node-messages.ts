@@ -51,11 +51,9 @@ export const counterAnswer = z.object({ v, answer: sdp });
 
 /** `PATCH /v1/sessions/{id}` */
 export const patchRequest = z.object({ v, fragment: sdp, ifMatch: z.string() });
-export type PatchRequest = z.infer<typeof patchRequest>;
 
 /** Without a fragment and etag: the candidates were taken (204). With: the answer to an ICE restart (200). */
 export const patchAnswer = z.object({ v, fragment: z.string().optional(), etag: z.string().optional() });
-export type PatchAnswer = z.infer<typeof patchAnswer>;
 
 /** Bytes of key and salt of each suite (RFC 7714 section 12, RFC 4568 section 6.2). */
 const SRTP_KEY_BYTES = {
@@ -214,8 +212,7 @@ export const cascadeRequest = z.discriminatedUnion('ask', [
 ]);
 export type CascadeRequest = z.infer<typeof cascadeRequest>;
 
-export const role = z.enum(['origin', 'secondary-origin', 'edge']);
-export type Role = z.infer<typeof role>;
+const role = z.enum(['origin', 'secondary-origin', 'edge']);
 
 /** A stream as one node has it. */
 export const streamReport = z.object({

@@ -10,5 +10,5 @@ export interface NodeRegistry {
   remove(record: Pick<NodeRecord, 'nodeId' | 'incarnation'>): Promise<void>;
 
   /** Every registered node, dead ones included: `aliveNodes` tells them apart. */
-  list(signal?: AbortSignal): Promise<NodeRecord[]>;
+  list(): Promise<NodeRecord[]>;
 }

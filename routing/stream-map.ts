@@ -5,7 +5,6 @@ import type { OriginClaim, RegionClaim, StreamClaims } from './claims.ts';
 export interface ReadOptions {
   /** True: no older than the last write made in this region. Costs twice as much. Default false. */
   consistent?: boolean;
-  signal?: AbortSignal;
 }
 
 /**

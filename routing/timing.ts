@@ -7,7 +7,7 @@ function milliseconds(fallback: number, min: number, max: number) {
   return z.coerce.number(range).int(range).min(min, range).max(max, range).default(fallback);
 }
 
-/** All in milliseconds. The defaults are the design's; docs/architecture.md says where each comes from. */
+/** All in milliseconds. Where no source is named the default is our own choice. */
 const timingSchema = z.object({
   /** How often a node writes its item. */
   heartbeat: milliseconds(1_000, 100, 60_000),
