@@ -40,10 +40,14 @@ export class Peers {
     return this.#lastKnown;
   }
 
-  /** The region's living nodes, less those that failed a probe of ours. */
+  /** Those whose heartbeat is fresh. */
+  async beating(): Promise<readonly NodeRecord[]> {
+    return aliveNodes(await this.registered(), Date.now(), this.#timing.nodeDeadAfter);
+  }
+
+  /** Those of them, too, that did not fail a probe of ours. */
   async alive(): Promise<readonly NodeRecord[]> {
-    const nodes = await this.registered();
-    return aliveNodes(nodes, Date.now(), this.#timing.nodeDeadAfter).filter((node) => !this.#isSuspect(node));
+    return (await this.beating()).filter((node) => !this.#isSuspect(node));
   }
 
   async isAlive(holder: Holder): Promise<boolean> {

@@ -31,6 +31,7 @@ const MOST = 60_000;
 export class Sweep {
   readonly #options: SweepOptions;
   #timer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> = Promise.resolve();
   #known = '';
   #closed = false;
 
@@ -39,16 +40,18 @@ export class Sweep {
     this.#schedule(1);
   }
 
-  close(): void {
+  /** Resolves when a look that is at work has ended. */
+  close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
+    return this.#looking;
   }
 
   #schedule(nodes: number): void {
     const { timing, log } = this.#options;
     const delay = Math.min(MOST, timing.claimSweep * nodes) * (0.5 + Math.random());
     this.#timer = setTimeout(() => {
-      this.#look()
+      this.#looking = this.#look()
         .catch((error: unknown) => {
           log.info({ err: error }, 'the claims could not be swept');
           return nodes;
@@ -61,21 +64,24 @@ export class Sweep {
 
   /** @returns how many nodes live. */
   async #look(): Promise<number> {
-    const alive = await this.#options.peers.alive();
+    // One lost probe is no death: an origin whose claim goes loses its viewers for a moment.
+    const alive = await this.#options.peers.beating();
     const living = alive
       .map(({ nodeId, incarnation }) => `${nodeId} ${incarnation}`)
       .sort()
       .join();
     if (living !== this.#known) {
-      await this.#sweep(alive);
-      // Only now: a sweep that failed is made again.
-      this.#known = living;
+      const settled = await this.#sweep(alive);
+      // Only now: a sweep that failed, or spared somebody for the moment, is made again.
+      if (settled) this.#known = living;
     }
     return Math.max(1, alive.length);
   }
 
-  async #sweep(alive: readonly Holder[]): Promise<void> {
+  /** @returns false when a node was spared that the registry holds for dead. */
+  async #sweep(alive: readonly Holder[]): Promise<boolean> {
     const { self, streamMap } = this.#options;
+    let settled = true;
     let after: string | undefined;
     do {
       const page: Awaited<ReturnType<StreamMap['liveOrigins']>> = await streamMap.liveOrigins({
@@ -83,18 +89,22 @@ export class Sweep {
         after,
       });
       for (const claim of page.origins) {
-        if (claim.region === self.region && !holds([...alive, self], claim)) await this.#release(claim);
+        if (claim.region !== self.region || holds([...alive, self], claim)) continue;
+        if (!(await this.#release(claim))) settled = false;
       }
       after = page.next;
     } while (after !== undefined && !this.#closed);
+    return settled;
   }
 
-  async #release(claim: OriginClaim): Promise<void> {
+  /** @returns false when its holder answers all the same. */
+  async #release(claim: OriginClaim): Promise<boolean> {
     const { streamMap, peers, background, log } = this.#options;
-    if (await peers.revived(claim)) return;
+    if (await peers.revived(claim)) return false;
     log.warn({ stream: claim.stream, nodeId: claim.nodeId }, 'releasing the claim of an origin that is gone');
     background.run(`releasing the dead origin claim of ${claim.stream}`, () =>
       streamMap.releaseOrigin(claim),
     );
+    return true;
   }
 }

@@ -66,8 +66,13 @@ export class Workers {
   /** @throws Error when a worker does not start or a port is taken. */
   static async start(options: WorkersOptions): Promise<Workers> {
     const workers = new Workers(options);
-    for (let index = 0; index < options.count; index += 1) await workers.#startOne(index);
-    return workers;
+    try {
+      for (let index = 0; index < options.count; index += 1) await workers.#startOne(index);
+      return workers;
+    } catch (error) {
+      workers.close();
+      throw error;
+    }
   }
 
   async #startOne(index: number): Promise<void> {
@@ -91,6 +96,10 @@ export class Workers {
           cause: error,
         },
       );
+    }
+    if (this.#closed) {
+      worker.close();
+      return;
     }
     const media = { worker, server, cpu: 0, cpuTime: 0, measuredAt: 0, memory: 0, sessions: 0 };
     this.#workers[index] = media;

@@ -8,6 +8,7 @@ import {
   ScanCommand,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
+import type { z } from 'zod';
 import { type OriginClaim, originClaim, type RegionClaim, regionClaim, type StreamClaims } from './claims.ts';
 import { Problem } from './problem.ts';
 import type { ReadOptions, StreamMap } from './stream-map.ts';
@@ -38,7 +39,6 @@ export class DynamoStreamMap implements StreamMap {
   }
 
   async read(stream: string, { consistent = false }: ReadOptions = {}): Promise<StreamClaims> {
-    const claims: StreamClaims = { stream, origins: [], regions: [] };
     // One page: a stream has an item per region and one per origin, some 200 bytes each, of a page's 1 MB.
     const { Items = [] } = await this.#client.send(
       new QueryCommand({
@@ -48,11 +48,14 @@ export class DynamoStreamMap implements StreamMap {
         ConsistentRead: consistent,
       }),
     );
-    for (const item of Items) {
-      if (String(item.sk).startsWith('ORIGIN#')) claims.origins.push(originClaim.parse(item));
-      else claims.regions.push(regionClaim.parse(item));
-    }
-    return claims;
+    return {
+      stream,
+      origins: readable(originClaim, Items.filter(isOrigin)),
+      regions: readable(
+        regionClaim,
+        Items.filter((item) => !isOrigin(item)),
+      ),
+    };
   }
 
   claimOrigin(claim: OriginClaim, seen: OriginClaim | undefined): Promise<boolean> {
@@ -81,7 +84,7 @@ export class DynamoStreamMap implements StreamMap {
         ...(after === undefined ? {} : { ExclusiveStartKey: decodeCursor(after) }),
       }),
     );
-    const origins = Items.map((item) => originClaim.parse(item));
+    const origins = readable(originClaim, Items);
     if (LastEvaluatedKey === undefined) return { origins };
     // A page may end between two claims of a stream: the rest of that stream belongs to this page.
     const stream = String(LastEvaluatedKey.pk).slice(STREAM.length);
@@ -131,6 +134,15 @@ export class DynamoStreamMap implements StreamMap {
     );
   }
 }
+
+const isOrigin = ({ sk }: Record<string, unknown>): boolean => String(sk).startsWith('ORIGIN#');
+
+/** A node of another release may write what this one cannot read: it is left out, the others count. */
+const readable = <Schema extends z.ZodType>(schema: Schema, items: unknown[]): z.output<Schema>[] =>
+  items.flatMap((item) => {
+    const claim = schema.safeParse(item);
+    return claim.success ? [claim.data] : [];
+  });
 
 /** True when the conditional write was made, false when its condition did not hold. */
 async function held(write: Promise<unknown>): Promise<boolean> {

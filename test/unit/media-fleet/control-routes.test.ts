@@ -84,7 +84,7 @@ afterEach(() => streams.close());
 async function ask(route: string, body?: unknown, id = ''): Promise<unknown> {
   const found = routes.find(({ method, path }) => `${method} ${path}` === route);
   if (found === undefined) throw new Error(`no route is ${route}`);
-  return found.handle({ params: { id }, body, from: '10.0.0.1' });
+  return found.handle({ params: { id }, body });
 }
 
 const whip: WhipRequest = {

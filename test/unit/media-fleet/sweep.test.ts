@@ -21,7 +21,7 @@ import { silent } from './media.ts';
 
 const clusterKey = new Uint8Array(32).fill(1);
 const client = new NodeClient(clusterKey);
-const timing = timingFrom({ MERIDIAN_CLAIM_SWEEP_MS: '100' });
+const timing = timingFrom({ MERIDIAN_CLAIM_SWEEP_MS: '100', MERIDIAN_PROBE_MS: '5000' });
 const self = { region: 'eu-west-1', nodeId: 'i-self', incarnation: 'self-start-1' };
 const unused = () => Promise.reject(new Error('not used here'));
 const list = vi.fn<NodeRegistry['list']>();
@@ -66,14 +66,16 @@ beforeEach(async () => {
   background = new Background(silent);
   list.mockReset();
 });
-afterEach(() => {
+afterEach(async () => {
   startClocks();
-  sweep.close();
-  return database.close();
+  await sweep.close();
+  await background.settled(5_000);
+  await database.close();
 });
 
+/** Its heartbeat is fresh however long the test takes. */
 const living = (changes: Partial<NodeRecord> = {}) =>
-  nodeRecord({ ...self, heartbeatAt: Date.now(), control: '127.0.0.1:9', ...changes });
+  nodeRecord({ ...self, heartbeatAt: Date.now() + 60_000, control: '127.0.0.1:9', ...changes });
 const dead = (changes: Partial<NodeRecord> = {}) => living({ ...changes, heartbeatAt: 1 });
 const registered = (...nodes: NodeRecord[]) => list.mockImplementation(async () => nodes);
 
@@ -94,7 +96,7 @@ function begin(): void {
 /** So many looks, begun after this, are over with all that followed from them: a look begins when the one before is over. */
 async function looks(count: number): Promise<void> {
   const target = list.mock.calls.length + count + 1;
-  await vi.waitFor(() => expect(list.mock.calls.length).toBeGreaterThanOrEqual(target), { timeout: 5_000 });
+  await vi.waitFor(() => expect(list.mock.calls.length).toBeGreaterThanOrEqual(target), { timeout: 10_000 });
   await background.settled(5_000);
 }
 
@@ -133,6 +135,20 @@ it('every dead node’s every claim is released, and none that somebody holds or
   ]);
 });
 
+it('one that answered is looked at again, and released when it answers no more', async () => {
+  const { nodeId, incarnation } = answering;
+  const record = { ...answering, heartbeatAt: 1 };
+  registered(living(), record);
+  await claimed({ nodeId, incarnation });
+  begin();
+  await looks(2);
+  expect(await live()).toEqual(['concert']);
+  // Its heartbeats stay as old as they are: only the probe can tell.
+  registered(living(), { ...record, control: '127.0.0.1:9' });
+  await looks(2);
+  expect(await live()).toEqual([]);
+});
+
 it('a sweep that failed is made again', async () => {
   registered(living());
   await claimed(GONE);
@@ -143,17 +159,17 @@ it('a sweep that failed is made again', async () => {
   expect(await live()).toEqual([]);
 });
 
-it('nothing is read while the living nodes stay the same, and again when one is gone', async () => {
+it('nothing is read while the living nodes stay the same, and again when one has started anew', async () => {
   const neighbour = living(GONE);
   registered(living(), neighbour);
   await claimed(GONE);
   const read = vi.spyOn(streamMap, 'liveOrigins');
   begin();
   await looks(3);
-  registered({ ...neighbour, heartbeatAt: Date.now() }, living({ load: { ...neighbour.load, viewers: 7 } }));
+  registered(neighbour, living({ load: { ...neighbour.load, viewers: 7 } }));
   await looks(2);
   expect(read).toHaveBeenCalledTimes(1);
-  registered(living());
+  registered(living(), { ...neighbour, incarnation: 'gone-start-2' });
   await looks(2);
   expect(read).toHaveBeenCalledTimes(2);
   expect(await live()).toEqual([]);
@@ -178,7 +194,7 @@ it('close ends it before a look', async () => {
 it('close ends it in the middle of a sweep', async () => {
   registered(living());
   const page = Promise.withResolvers<{ origins: OriginClaim[]; next: string }>();
-  const read = vi.spyOn(streamMap, 'liveOrigins').mockReturnValue(page.promise);
+  const read = vi.spyOn(streamMap, 'liveOrigins').mockReturnValueOnce(page.promise);
   begin();
   await vi.waitFor(() => expect(read).toHaveBeenCalled());
   stopClocks(Date.now());

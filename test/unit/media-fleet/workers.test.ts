@@ -141,7 +141,7 @@ it('a worker that stands still is ended, and another comes', async () => {
 it('says what its workers use once they are measured', async () => {
   const one = await start();
   expect(one.usage).toEqual({ cpu: 0, memory: 0 });
-  await vi.waitFor(() => expect(one.usage.memory).toBeGreaterThan(1_000_000), { timeout: 5_000 });
+  await vi.waitFor(() => expect(one.usage.memory).toBeGreaterThan(1_000_000), { timeout: 10_000 });
   expect(one.usage.memory).toBeLessThan(1_000_000_000);
 });
 
@@ -154,6 +154,16 @@ it('names the port that it cannot have, be it taken for TCP or for UDP', async (
   await expect(start({ firstPort: port })).rejects.toThrow(`worker 0 cannot listen on 127.0.0.1:${port}`);
   socket.close();
   await start({ firstPort: port });
+});
+
+it('a start that fails in the middle leaves no worker behind', async () => {
+  const { port, free } = await takePort();
+  const before = port - 1;
+  await expect(start({ count: 2, firstPort: before })).rejects.toThrow(
+    `worker 1 cannot listen on 127.0.0.1:${port}`,
+  );
+  await vi.waitFor(() => start({ firstPort: before }), { timeout: 5_000 });
+  await free();
 });
 
 it('a closed node’s workers are gone, and no other comes', async () => {

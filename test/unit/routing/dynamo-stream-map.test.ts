@@ -1,6 +1,6 @@
 // The stream map on a real DynamoDB-compatible server: who wins a claim, and what a release leaves.
 
-import { GetCommand } from '@aws-sdk/lib-dynamodb';
+import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type Database, STREAMS_TABLE, startDatabase } from '#local/database.ts';
@@ -51,6 +51,20 @@ it('gives back every claim of a stream as it was written, and no other stream’
   expect(origins).toHaveLength(2);
   expect(origins).toEqual(expect.arrayContaining([main, backup]));
   expect(regions).toEqual([edge]);
+});
+
+it('a claim of a newer release does not hide the others', async () => {
+  await map.claimOrigin(origin(), undefined);
+  const newer = {
+    ...origin({ priority: 1 }),
+    viewing: 'paid',
+    pk: `STREAM#${stream}`,
+    sk: 'ORIGIN#us-east-1#1',
+  };
+  await database.documents.send(new PutCommand({ TableName: STREAMS_TABLE, Item: newer }));
+  expect((await read()).origins).toEqual([origin()]);
+  const { origins } = await map.liveOrigins({ limit: 1_000 });
+  expect(origins.filter((claim) => claim.stream === stream)).toEqual([origin()]);
 });
 
 it('of racing first claims exactly one wins, and it is the one that stands', async () => {
