@@ -96,11 +96,3 @@ export function contextFrom(environment: NodeJS.ProcessEnv): FunctionContext {
     aliveNodes: async () => aliveNodes(await routes.nodes(), Date.now(), timing.nodeDeadAfter),
   };
 }
-
-let made: FunctionContext | undefined;
-
-/** The execution environment's one context. */
-export const context = (): FunctionContext => {
-  made ??= contextFrom(process.env);
-  return made;
-};

@@ -2,11 +2,12 @@
 
 import { enableCompileCache } from 'node:module';
 import { pino } from 'pino';
-import { nodeConfigFrom } from './config.ts';
+import { withSecrets } from '#routing/secrets.ts';
+import { type NodeConfig, nodeConfigFrom } from './config.ts';
 
 enableCompileCache();
 
-const config = readConfig();
+const config = await readConfig();
 const log = pino({ level: config.MERIDIAN_LOG_LEVEL, base: { node: config.nodeId } }, pino.destination(2));
 
 // Only now, so that a wrong configuration is told before the heavy modules load.
@@ -26,9 +27,9 @@ try {
   process.disconnect?.();
 }
 
-function readConfig() {
+async function readConfig(): Promise<NodeConfig> {
   try {
-    return nodeConfigFrom(process.env, process.argv.slice(2));
+    return nodeConfigFrom(await withSecrets(process.env), process.argv.slice(2));
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exit(1);

@@ -5,7 +5,8 @@ import { activeOrigin, type OriginClaim } from '#routing/claims.ts';
 import { streamName } from '#routing/names.ts';
 import { type StreamReport, streamReport, streamReports } from '#routing/node-messages.ts';
 import { Problem, parse } from '#routing/problem.ts';
-import { context, type FunctionContext } from '../context.ts';
+import type { FunctionContext } from '../context.ts';
+import { here } from '../here.ts';
 import { askRegions, isOwnPart, json, requireSecret } from '../http/control-api.ts';
 import { endpoint, type HttpAnswer, type HttpEvent, pathParameter } from '../http/endpoint.ts';
 import { createPublishToken, createSubscribeToken } from './tokens.ts';
@@ -18,7 +19,6 @@ const regionPart = z.object({ region: z.string(), nodes: z.array(streamReport) }
 type RegionPart = z.infer<typeof regionPart>;
 
 async function list(event: HttpEvent): Promise<HttpAnswer> {
-  const here = context();
   await requireSecret(here, event);
   const after = event.queryStringParameters?.next;
   const { origins, next } = await here.streamMap.liveOrigins({ limit: PAGE, after });
@@ -31,7 +31,6 @@ async function list(event: HttpEvent): Promise<HttpAnswer> {
 }
 
 async function tree(event: HttpEvent): Promise<HttpAnswer> {
-  const here = context();
   await requireSecret(here, event);
   const stream = parse(streamName, pathParameter(event, 'stream'), 'stream');
   const own = () => reportsHere(here, stream);

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { regionId, streamName } from '#routing/names.ts';
 import { Problem, parse } from '#routing/problem.ts';
 import { signToken } from '#routing/tokens.ts';
-import { context } from '../context.ts';
+import { here } from '../here.ts';
 import { json, requireSecret } from '../http/control-api.ts';
 import { type HttpAnswer, type HttpEvent, jsonBody } from '../http/endpoint.ts';
 
@@ -41,8 +41,8 @@ const newPublishToken = z.strictObject({
 const newSubscribeToken = z.strictObject(common);
 
 export async function createPublishToken(event: HttpEvent): Promise<HttpAnswer> {
-  const { regions, tokenKey } = context();
-  await requireSecret(context(), event);
+  const { regions, tokenKey } = here;
+  await requireSecret(here, event);
   const request = parse(newPublishToken, jsonBody(event), 'publish_token');
   const { originCluster, subscribeRequiresAuth, priority } = request;
   if (originCluster !== 'auto' && regions.every(({ id }) => id !== originCluster)) {
@@ -57,8 +57,8 @@ export async function createPublishToken(event: HttpEvent): Promise<HttpAnswer> 
 }
 
 export async function createSubscribeToken(event: HttpEvent): Promise<HttpAnswer> {
-  const { tokenKey } = context();
-  await requireSecret(context(), event);
+  const { tokenKey } = here;
+  await requireSecret(here, event);
   const request = parse(newSubscribeToken, jsonBody(event), 'subscribe_token');
   return json(200, { status: 'success', data: await make(tokenKey, 'subscribe', request, {}) });
 }

@@ -14,11 +14,11 @@ import {
 import type { NodeRecord } from '#routing/node-record.ts';
 import { askParents } from '#routing/parent-walk.ts';
 import { Problem, parse, unavailable } from '#routing/problem.ts';
-import { context, type FunctionContext } from '../context.ts';
+import type { FunctionContext } from '../context.ts';
+import { here } from '../here.ts';
 import { endpoint, type HttpAnswer, type HttpEvent, jsonBody, pathParameter } from '../http/endpoint.ts';
 
 async function post(event: HttpEvent): Promise<HttpAnswer> {
-  const here = context();
   const stream = parse(streamName, pathParameter(event, 'stream'), 'stream');
   const request = parse(cascadeRequest, jsonBody(event), 'cascade');
   const about = request.ask === 'leg' ? request.leg.stream : request.notice.stream;

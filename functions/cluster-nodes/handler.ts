@@ -3,7 +3,8 @@
 import { z } from 'zod';
 import { aliveNodes } from '#routing/node-record.ts';
 import { Problem } from '#routing/problem.ts';
-import { context, type FunctionContext } from '../context.ts';
+import type { FunctionContext } from '../context.ts';
+import { here } from '../here.ts';
 import { askRegions, json, requireSecret } from '../http/control-api.ts';
 import { endpoint, type HttpAnswer, type HttpEvent, pathParameter } from '../http/endpoint.ts';
 
@@ -38,7 +39,6 @@ async function nodesHere({ routes, timing, region }: FunctionContext): Promise<C
 }
 
 async function allNodes(event: HttpEvent): Promise<ClusterNode[]> {
-  const here = context();
   await requireSecret(here, event);
   const parts = await askRegions(here, { event, own: () => nodesHere(here), answer: z.array(clusterNode) });
   return parts.flat();

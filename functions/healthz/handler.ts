@@ -1,7 +1,7 @@
 // Whether this region can take sessions: Route 53's health check asks here.
 
 import { fullness, isFresh, nodeGroup } from '#routing/node-record.ts';
-import { context } from '../context.ts';
+import { here } from '../here.ts';
 import { json } from '../http/control-api.ts';
 import { endpoint, type HttpAnswer } from '../http/endpoint.ts';
 
@@ -10,7 +10,6 @@ import { endpoint, type HttpAnswer } from '../http/endpoint.ts';
  * the nodes are dead or the registry stands still: either way DNS does well to send new sessions elsewhere.
  */
 async function health(): Promise<HttpAnswer> {
-  const here = context();
   const now = Date.now();
   const nodes = (await here.routes.nodes()).filter((node) => isFresh(node, now, here.timing.nodeDeadAfter));
   const groups = Object.fromEntries(

@@ -4,13 +4,12 @@ import { activeOrigin, sameHolder } from '#routing/claims.ts';
 import { streamName } from '#routing/names.ts';
 import { Problem, parse } from '#routing/problem.ts';
 import { verifyToken } from '#routing/tokens.ts';
-import { context } from '../context.ts';
+import { here } from '../here.ts';
 import { bearerToken, endpoint, type HttpAnswer, type HttpEvent, pathParameter } from '../http/endpoint.ts';
 import { noContent, options, sdpBody } from '../http/sdp.ts';
 import { deleteSession, openSession, patchSession } from '../http/sessions.ts';
 
 async function post(event: HttpEvent): Promise<HttpAnswer> {
-  const here = context();
   const stream = parse(streamName, pathParameter(event, 'stream'), 'stream');
   const offer = sdpBody(event, 'application/sdp');
   const claims = await here.routes.claims(stream);
@@ -58,8 +57,8 @@ export const handler = endpoint({
       handle: () => ({ statusCode: 200, headers: { 'Content-Type': 'application/sdp' } }),
     },
     { method: 'OPTIONS', path: ENDPOINT, handle: options },
-    { method: 'PATCH', path: SESSION, handle: (event) => patchSession(context(), 'whep', event) },
-    { method: 'DELETE', path: SESSION, handle: (event) => deleteSession(context(), 'whep', event) },
+    { method: 'PATCH', path: SESSION, handle: (event) => patchSession(here, 'whep', event) },
+    { method: 'DELETE', path: SESSION, handle: (event) => deleteSession(here, 'whep', event) },
     { method: 'GET', path: SESSION, handle: noContent },
     { method: 'HEAD', path: SESSION, handle: noContent },
     { method: 'OPTIONS', path: SESSION, handle: options },

@@ -4,7 +4,8 @@ import { type OriginClaim, sameHolder } from '#routing/claims.ts';
 import { streamName } from '#routing/names.ts';
 import { Problem, parse } from '#routing/problem.ts';
 import { signToken, type TokenClaims, verifyToken } from '#routing/tokens.ts';
-import { context, type FunctionContext } from '../context.ts';
+import type { FunctionContext } from '../context.ts';
+import { here } from '../here.ts';
 import { bearerToken, endpoint, type HttpAnswer, type HttpEvent, pathParameter } from '../http/endpoint.ts';
 import { noContent, options, sdpBody } from '../http/sdp.ts';
 import { deleteSession, openSession, patchSession } from '../http/sessions.ts';
@@ -13,7 +14,6 @@ import { deleteSession, openSession, patchSession } from '../http/sessions.ts';
 const REDIRECT_TICKET_LIFE = 15;
 
 async function post(event: HttpEvent): Promise<HttpAnswer> {
-  const here = context();
   const stream = parse(streamName, pathParameter(event, 'stream'), 'stream');
   const token = await verifyToken(here.tokenKey, bearerToken(event), { use: 'publish', stream });
   const offer = sdpBody(event, 'application/sdp');
@@ -85,8 +85,8 @@ export const handler = endpoint({
     { method: 'GET', path: ENDPOINT, handle: noContent },
     { method: 'HEAD', path: ENDPOINT, handle: noContent },
     { method: 'OPTIONS', path: ENDPOINT, handle: options },
-    { method: 'PATCH', path: SESSION, handle: (event) => patchSession(context(), 'whip', event) },
-    { method: 'DELETE', path: SESSION, handle: (event) => deleteSession(context(), 'whip', event) },
+    { method: 'PATCH', path: SESSION, handle: (event) => patchSession(here, 'whip', event) },
+    { method: 'DELETE', path: SESSION, handle: (event) => deleteSession(here, 'whip', event) },
     { method: 'GET', path: SESSION, handle: noContent },
     { method: 'HEAD', path: SESSION, handle: noContent },
     { method: 'OPTIONS', path: SESSION, handle: options },

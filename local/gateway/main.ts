@@ -9,7 +9,6 @@ import {
 import { enableCompileCache } from 'node:module';
 import { Server } from 'node:net';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
-import { context as functionContext } from '#functions/context.ts';
 import type { FunctionName } from '#functions/routes.ts';
 import { matchRoute, PayloadTooLong, readPayload, toEvent, writeAnswer } from './event.ts';
 import { isSigned } from './signature-check.ts';
@@ -35,9 +34,6 @@ const {
   AWS_ACCESS_KEY_ID: accessKeyId = '',
   AWS_SECRET_ACCESS_KEY: secretAccessKey = '',
 } = process.env;
-
-// Now rather than at the first request, so that a wrong configuration is told at the start.
-functionContext();
 
 const servers: HttpServer[] = [];
 

@@ -25,7 +25,7 @@ beforeAll(async () => {
   certificates = await Promise.all(['first', 'second'].map(makeCertificate));
   region = await startRegion();
   sessions = await import('#functions/http/sessions.ts');
-  context = (await import('#functions/context.ts')).context();
+  context = (await import('#functions/here.ts')).here;
 });
 
 interface TestNode {
