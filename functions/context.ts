@@ -1,8 +1,8 @@
 // What a warm function keeps between its invocations: configuration, clients, keys and caches, made once.
 
 import { LRUCache } from 'lru-cache';
-import { z } from 'zod';
-import { type Account, DynamoControlStore } from '#routing/control-store.ts';
+import * as z from 'zod';
+import { type Account, DynamoControlStore, type RegionStates } from '#routing/control-store.ts';
 import { dynamoDocuments } from '#routing/dynamo.ts';
 import { DynamoNodeRegistry } from '#routing/dynamo-node-registry.ts';
 import { DynamoStreamMap } from '#routing/dynamo-stream-map.ts';
@@ -20,6 +20,8 @@ import { type Timing, timingFrom } from '#routing/timing.ts';
 /** Milliseconds for which a checked API secret is not asked for again: revocation takes effect within this. */
 const SECRET_CACHE = 5_000;
 const REMEMBERED_SECRETS = 1_000;
+/** Milliseconds for which the regions' standings are not asked for again; they change once a minute at most. */
+const STANDINGS_CACHE = 5_000;
 
 const environmentSchema = z.object({
   MERIDIAN_REGION: regionId,
@@ -48,6 +50,10 @@ export interface FunctionContext {
   iceServers: IceServers;
   /** The account of an API secret, remembered for {@link SECRET_CACHE} ms. */
   accountOf: (apiSecret: string) => Promise<Account | undefined>;
+  /** Which regions are out, remembered for {@link STANDINGS_CACHE} ms. */
+  regionStates: () => Promise<RegionStates>;
+  /** Evacuates a region, or lets it come back. */
+  setEvacuated: (region: string, evacuated: boolean) => Promise<void>;
   /** The region's living nodes. */
   aliveNodes: () => Promise<NodeRecord[]>;
 }
@@ -82,6 +88,11 @@ export function contextFrom(environment: NodeJS.ProcessEnv): FunctionContext {
     ttl: SECRET_CACHE,
     fetchMethod: async (secret) => ({ account: await controlStore.accountOf(secret) }),
   });
+  const states = new LRUCache<'regions', RegionStates>({
+    max: 1,
+    ttl: STANDINGS_CACHE,
+    fetchMethod: () => controlStore.regions(),
+  });
   return {
     region,
     regions,
@@ -93,6 +104,8 @@ export function contextFrom(environment: NodeJS.ProcessEnv): FunctionContext {
     tokenKey: config.MERIDIAN_TOKEN_KEY,
     iceServers: config.MERIDIAN_ICE_SERVERS,
     accountOf: async (secret) => (await accounts.forceFetch(secret)).account,
+    regionStates: () => states.forceFetch('regions'),
+    setEvacuated: (id, evacuated) => controlStore.setEvacuated(id, evacuated),
     aliveNodes: async () => aliveNodes(await routes.nodes(), Date.now(), timing.nodeDeadAfter),
   };
 }

@@ -2,7 +2,7 @@
 
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 import { regionApis, secretKey, setVariables } from '#routing/environment.ts';
 import { nodeId, regionId } from '#routing/names.ts';
 import { nodeGroup } from '#routing/node-record.ts';
@@ -36,7 +36,7 @@ const environmentSchema = z.object({
   /** The first worker's UDP and TCP port; each further worker takes the next. 0: any free one. */
   MERIDIAN_MEDIA_PORT: z.coerce.number().int().min(0).max(65_535).default(7000),
   /** The UDP ports of legs. */
-  MERIDIAN_LEG_PORTS: portRange.default({ min: 20_000, max: 29_999 }),
+  MERIDIAN_LEG_PORTS: portRange.default({ min: 20_000, max: 26_999 }),
   /** Legs of one stream that a node feeds before it sends children elsewhere. */
   MERIDIAN_MAX_CHILDREN: z.coerce.number().int().min(1).max(1_000).default(32),
   /** Sessions that the node admits; mediasoup's own figure is 200 to 300 viewers of a worker. */

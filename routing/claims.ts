@@ -1,6 +1,6 @@
 // The claims of the stream map: which node holds which role for a stream, and which origin is the active one.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { incarnation, nodeId, regionId, streamName } from './names.ts';
 
 /** Who may watch: anyone, or only a holder of a subscribe token. */

@@ -1,8 +1,15 @@
-// The control table: who may call the control API. Secrets are stored as their SHA-256 only.
+// The control table: who may call the control API, and which regions are out. Secrets are stored as their SHA-256 only.
 
 import { createHash } from 'node:crypto';
-import { type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
-import { z } from 'zod';
+import {
+  DeleteCommand,
+  type DynamoDBDocumentClient,
+  GetCommand,
+  PutCommand,
+  QueryCommand,
+} from '@aws-sdk/lib-dynamodb';
+import * as z from 'zod';
+import { type RegionStanding, regionStanding } from './region-standing.ts';
 
 const secretItem = z.object({ account: z.string(), label: z.string() });
 export type Account = z.infer<typeof secretItem>;
@@ -12,7 +19,23 @@ export interface ControlStore {
   accountOf(apiSecret: string): Promise<Account | undefined>;
   /** Makes a secret known. The secret is high-entropy random, so a plain hash is enough: there is nothing to guess. */
   addSecret(apiSecret: string, account: Account): Promise<void>;
+  /** What every region says of itself, and which ones an operator has evacuated. */
+  regions(): Promise<RegionStates>;
+  /** Written by the region itself only. */
+  setStanding(standing: RegionStanding): Promise<void>;
+  /** An operator's word; the last one counts, wherever it was said. */
+  setEvacuated(region: string, evacuated: boolean): Promise<void>;
 }
+
+export interface RegionStates {
+  standings: RegionStanding[];
+  evacuated: Set<string>;
+}
+
+/** One partition for all regions: they are few, and asked for together. */
+const REGIONS = 'REGIONS';
+const STANDING = 'STANDING#';
+const EVACUATION = 'EVACUATION#';
 
 const keyOf = (apiSecret: string) => ({
   pk: `SECRET#${createHash('sha256').update(apiSecret).digest('hex')}`,
@@ -39,5 +62,36 @@ export class DynamoControlStore implements ControlStore {
     await this.#client.send(
       new PutCommand({ TableName: this.#table, Item: { ...keyOf(apiSecret), ...account } }),
     );
+  }
+
+  async regions(): Promise<RegionStates> {
+    const { Items = [] } = await this.#client.send(
+      new QueryCommand({
+        TableName: this.#table,
+        KeyConditionExpression: 'pk = :pk',
+        ExpressionAttributeValues: { ':pk': REGIONS },
+      }),
+    );
+    const keys = Items.map(({ sk }) => String(sk));
+    return {
+      standings: Items.filter(({ sk }) => String(sk).startsWith(STANDING)).map((item) =>
+        regionStanding.parse(item),
+      ),
+      evacuated: new Set(
+        keys.filter((sk) => sk.startsWith(EVACUATION)).map((sk) => sk.slice(EVACUATION.length)),
+      ),
+    };
+  }
+
+  async setStanding(standing: RegionStanding): Promise<void> {
+    const Item = { pk: REGIONS, sk: `${STANDING}${standing.region}`, ...standing };
+    await this.#client.send(new PutCommand({ TableName: this.#table, Item }));
+  }
+
+  async setEvacuated(region: string, evacuated: boolean): Promise<void> {
+    const Key = { pk: REGIONS, sk: `${EVACUATION}${region}` };
+    const Item = { ...Key, since: new Date().toISOString() };
+    if (evacuated) await this.#client.send(new PutCommand({ TableName: this.#table, Item }));
+    else await this.#client.send(new DeleteCommand({ TableName: this.#table, Key }));
   }
 }

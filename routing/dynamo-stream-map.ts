@@ -8,7 +8,7 @@ import {
   ScanCommand,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { type OriginClaim, originClaim, type RegionClaim, regionClaim, type StreamClaims } from './claims.ts';
 import { Problem } from './problem.ts';
 import type { ReadOptions, StreamMap } from './stream-map.ts';

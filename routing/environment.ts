@@ -1,6 +1,6 @@
 // What nodes and functions read from their environment in the same form.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { regionId } from './names.ts';
 
 /** The variables that are set: an empty one counts as not set, as shells and unit files leave them. */

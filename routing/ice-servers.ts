@@ -1,7 +1,7 @@
 // STUN and TURN servers for clients, as Link headers (RFC 9725 section 4.6), with TURN credentials that expire.
 
 import { createHmac } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** How long a TURN credential is good for, in seconds: a session that starts with it may allocate anew this long. */
 const CREDENTIAL_LIFE = 86_400;

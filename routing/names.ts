@@ -1,6 +1,6 @@
 // The rules for the names that travel through every part: streams, regions and nodes.
 
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * A stream's name: 1 to 128 of `A-Z a-z 0-9 . _ ~ -` (RFC 3986's unreserved characters, so that a name is the

@@ -4,7 +4,7 @@ import { Agent, request } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { connect } from 'node:tls';
 import { LRUCache } from 'lru-cache';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { NodeRecord } from './node-record.ts';
 import { Problem } from './problem.ts';
 import { signRequest } from './request-signature.ts';

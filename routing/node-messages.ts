@@ -1,6 +1,6 @@
 // What functions and nodes say to a node's control server, and what it answers: version 1.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { streamClaims, viewing } from './claims.ts';
 import { incarnation, nodeId, regionId, streamName } from './names.ts';
 import { nodeGroup, nodeLoad, nodeState } from './node-record.ts';

@@ -1,6 +1,6 @@
 // A node as the registry knows it: where it is, what it can take, and whether it is alive.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { incarnation, nodeId, regionId } from './names.ts';
 
 /** Origin nodes take publishers, edge nodes take viewers and become secondary origins. */

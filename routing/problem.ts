@@ -1,6 +1,6 @@
 // What went wrong, in the form that every HTTP answer of ours takes: RFC 9457 problem details.
 
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** An answer that is an error: thrown where it is known, turned into `application/problem+json` at the edge. */
 export class Problem extends Error {

@@ -2,7 +2,7 @@
 // make such a URL or read an inner address from it.
 
 import { CompactEncrypt, compactDecrypt, errors } from 'jose';
-import { z } from 'zod';
+import * as z from 'zod';
 import { streamName } from './names.ts';
 import { nodeRecord } from './node-record.ts';
 import { Problem } from './problem.ts';

@@ -1,6 +1,6 @@
 // Every duration that the parts agree on, with its default and the environment variable that changes it.
 
-import { z } from 'zod';
+import * as z from 'zod';
 
 function milliseconds(fallback: number, min: number, max: number) {
   const range = { error: `a whole number of milliseconds from ${min} to ${max}` };

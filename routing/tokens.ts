@@ -1,7 +1,7 @@
 // Publish and subscribe tokens: signed JWTs (HS256) that are checked without a call to anything.
 
 import { errors, jwtVerify, SignJWT } from 'jose';
-import { z } from 'zod';
+import * as z from 'zod';
 import { viewing } from './claims.ts';
 import { regionId, streamName } from './names.ts';
 import { Problem } from './problem.ts';

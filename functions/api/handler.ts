@@ -1,6 +1,6 @@
 // The control API under /api, in Millicast's envelope: live streams, each one's cascade tree, and new tokens.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { activeOrigin, type OriginClaim } from '#routing/claims.ts';
 import { streamName } from '#routing/names.ts';
 import { type StreamReport, streamReport, streamReports } from '#routing/node-messages.ts';
@@ -69,6 +69,19 @@ async function tree(event: HttpEvent): Promise<HttpAnswer> {
   });
 }
 
+/** `PUT`: the region leaves the global name with its next check; `DELETE`: it may come back. */
+function evacuation(evacuated: boolean) {
+  return async (event: HttpEvent): Promise<HttpAnswer> => {
+    await requireSecret(here, event);
+    const region = pathParameter(event, 'region');
+    if (here.regions.every(({ id }) => id !== region)) {
+      throw new Problem(404, 'unknown-region', `there is no region ${region}`);
+    }
+    await here.setEvacuated(region, evacuated);
+    return json(200, { status: 'success', data: { region, evacuated } });
+  };
+}
+
 /** Asks every living node of the region what it has of the stream; one that does not answer is left out. */
 async function reportsHere(here: FunctionContext, stream: string): Promise<RegionPart> {
   const nodes = await here.aliveNodes();
@@ -101,6 +114,8 @@ export const handler = endpoint({
   routes: [
     { method: 'GET', path: '/api/streams', handle: list },
     { method: 'GET', path: '/api/streams/{stream}', handle: tree },
+    { method: 'PUT', path: '/api/evacuations/{region}', handle: evacuation(true) },
+    { method: 'DELETE', path: '/api/evacuations/{region}', handle: evacuation(false) },
     { method: 'POST', path: '/api/publish_token', handle: createPublishToken },
     { method: 'POST', path: '/api/subscribe_token', handle: createSubscribeToken },
   ],

@@ -1,7 +1,7 @@
 // Making publish and subscribe tokens, in the shapes of Millicast's token API.
 
 import { randomUUID } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { regionId, streamName } from '#routing/names.ts';
 import { Problem, parse } from '#routing/problem.ts';
 import { signToken } from '#routing/tokens.ts';

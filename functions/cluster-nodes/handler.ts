@@ -1,6 +1,6 @@
 // The nodes of all regions under /rest/v2/cluster-nodes, in Ant Media's shape (its ClusterNode and SimpleStat).
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { aliveNodes } from '#routing/node-record.ts';
 import { Problem } from '#routing/problem.ts';
 import type { FunctionContext } from '../context.ts';

@@ -1,6 +1,6 @@
 // What the control API's functions share: the API secret, and asking every region the same thing.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { Problem, parse } from '#routing/problem.ts';
 import type { FunctionContext } from '../context.ts';
 import { bearerToken, type HttpAnswer, type HttpEvent } from './endpoint.ts';

@@ -36,7 +36,7 @@ export function endpoint({ routes: given, errorBody = problemDetails }: Endpoint
     .use(
       httpCors({
         origin: '*',
-        methods: 'GET,HEAD,POST,PATCH,DELETE,OPTIONS',
+        methods: 'GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS',
         headers: 'Authorization, Content-Type, If-Match, Prefer',
         exposeHeaders:
           'Location, Link, ETag, Accept-Post, Retry-After, Preference-Applied, WWW-Authenticate, Allow',

@@ -1,6 +1,6 @@
 // Opening a session on a node with room, and everything that happens at a session's URL.
 
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { iceLinks } from '#routing/ice-servers.ts';
 import { streamName } from '#routing/names.ts';
 import { NodeUnreachable } from '#routing/node-client.ts';

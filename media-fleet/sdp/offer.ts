@@ -2,7 +2,7 @@
 
 import type { DtlsParameters, IceParameters, RtcpFeedback } from 'mediasoup/types';
 import sdpTransform, { type MediaDescription } from 'sdp-transform';
-import { z } from 'zod';
+import * as z from 'zod';
 import { Problem } from '#routing/problem.ts';
 
 export type MediaKind = 'audio' | 'video';

@@ -1,7 +1,7 @@
 // Sessions and claims end as they should: DELETE, silence, takeover, a publisher that comes back elsewhere, a crash.
 
 import { describe, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { HttpError, offerToSend, Publisher, post, Viewer } from '#test/media/libwebrtc.ts';
 import { streamMap } from './nodes.ts';
 import { useSessions } from './sessions.ts';

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { afterEach, describe, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { processTree } from '#bench/processes.ts';
 import { listen } from '#local/listen.ts';
 import { eventually } from './support.ts';

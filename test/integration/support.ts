@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inject } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type NewToken, signToken } from '#routing/tokens.ts';
 
 export const world = inject('world');

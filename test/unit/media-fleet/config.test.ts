@@ -25,7 +25,7 @@ it('takes what is given, and its defaults for the rest', () => {
     MERIDIAN_NODE_GROUP: 'edge',
     MERIDIAN_WORKERS: availableParallelism(),
     MERIDIAN_CONTROL_PORT: 7_443,
-    MERIDIAN_LEG_PORTS: { min: 20_000, max: 29_999 },
+    MERIDIAN_LEG_PORTS: { min: 20_000, max: 26_999 },
     MERIDIAN_MAX_CHILDREN: 32,
     MERIDIAN_CLUSTER_KEY: new Uint8Array(32).fill(7),
     MERIDIAN_REGIONS: [{ id: 'eu-west-1', api: 'https://eu-west-1.live.example' }],

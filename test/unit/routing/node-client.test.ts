@@ -5,7 +5,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { createServer as createTlsServer } from 'node:tls';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Certificate, makeCertificate } from '#media-fleet/certificate.ts';
 import { type ControlRoute, ControlServer } from '#media-fleet/control-server.ts';
 import { type NodeAddress, type NodeCall, NodeClient, NodeUnreachable } from '#routing/node-client.ts';

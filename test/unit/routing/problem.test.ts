@@ -1,7 +1,7 @@
 // Problem details: what an error says, read back by whoever is told.
 
 import { expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { Problem, parse, unavailable } from '#routing/problem.ts';
 
 it('is an RFC 9457 body that survives the wire', () => {

@@ -1,0 +1,81 @@
+// What wakes an operator: errors of ours, functions that are throttled, fleets that cannot grow.
+
+import { Duration } from 'aws-cdk-lib';
+import type * as apigateway from 'aws-cdk-lib/aws-apigatewayv2';
+import type * as autoscaling from 'aws-cdk-lib/aws-autoscaling';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import type * as lambda from 'aws-cdk-lib/aws-lambda';
+import * as sns from 'aws-cdk-lib/aws-sns';
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
+import { Construct } from 'constructs';
+
+export interface AlarmsProps {
+  /** None: the alarms stand in CloudWatch and tell nobody. */
+  email: string | undefined;
+  api: apigateway.HttpApi;
+  functions: readonly lambda.IFunction[];
+  fleets: readonly autoscaling.AutoScalingGroup[];
+}
+
+export class Alarms extends Construct {
+  constructor(scope: Construct, id: string, { email, api, functions, fleets }: AlarmsProps) {
+    super(scope, id);
+    const topic = new sns.Topic(this, 'Topic', { topicName: 'meridian-alarms', enforceSSL: true });
+    if (email !== undefined) topic.addSubscription(new EmailSubscription(email));
+    const action = new SnsAction(topic);
+    const alarm = (name: string, props: Omit<cloudwatch.AlarmProps, 'alarmName'>) =>
+      new cloudwatch.Alarm(this, name, {
+        treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
+        ...props,
+        alarmName: `meridian ${name}`,
+      }).addAlarmAction(action);
+    const period = Duration.minutes(1);
+
+    alarm('api-errors', {
+      alarmDescription:
+        'More than 1% of the requests got a 5xx for five minutes. The functions’ logs say why.',
+      metric: new cloudwatch.MathExpression({
+        expression: '100 * errors / IF(requests > 0, requests, 1)',
+        usingMetrics: {
+          errors: api.metricServerError({ period, statistic: 'Sum' }),
+          requests: api.metricCount({ period, statistic: 'Sum' }),
+        },
+        period,
+      }),
+      threshold: 1,
+      evaluationPeriods: 5,
+      comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+    });
+    for (const fn of functions) {
+      alarm(`${fn.node.path.split('/').at(-2)}-throttled`, {
+        alarmDescription: 'Lambda refused executions: raise the account’s or the function’s concurrency.',
+        metric: fn.metricThrottles({ period }),
+        threshold: 1,
+        evaluationPeriods: 3,
+        comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      });
+    }
+    for (const fleet of fleets) {
+      const groupMetric = (metricName: string) =>
+        new cloudwatch.Metric({
+          namespace: 'AWS/AutoScaling',
+          metricName,
+          dimensionsMap: { AutoScalingGroupName: fleet.autoScalingGroupName },
+          statistic: 'Maximum',
+          period,
+        });
+      alarm(`${fleet.node.path.split('/').at(-2)}-at-its-maximum`, {
+        alarmDescription: 'The group has as many instances as it may: raise its max in infra/deployment.ts.',
+        metric: new cloudwatch.MathExpression({
+          expression: 'wanted / most * 100',
+          usingMetrics: { wanted: groupMetric('GroupDesiredCapacity'), most: groupMetric('GroupMaxSize') },
+          period,
+        }),
+        threshold: 100,
+        evaluationPeriods: 15,
+        comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      });
+    }
+  }
+}

@@ -1,0 +1,116 @@
+// One group of a region's nodes: an Auto Scaling Group, what its instances start, and what they may do.
+
+import { readFileSync } from 'node:fs';
+import { Duration, Stack, Tags } from 'aws-cdk-lib';
+import * as autoscaling from 'aws-cdk-lib/aws-autoscaling';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import type * as iam from 'aws-cdk-lib/aws-iam';
+import { Construct } from 'constructs';
+import type { NodeGroup } from '#routing/node-record.ts';
+import { architectureOf, nodeArtifact } from './artifact.ts';
+import type { FleetConfig } from './config.ts';
+import { fleetName } from './names.ts';
+import type { Network } from './network.ts';
+
+export interface FleetProps {
+  group: NodeGroup;
+  config: FleetConfig;
+  network: Network;
+  role: iam.IRole;
+  /** For /etc/meridian.env. */
+  environment: Record<string, string>;
+}
+
+/**
+ * An instance may be this long in its terminating hook before Auto Scaling ends it all the same: the drain's deadline
+ * (30 min) and a little more.
+ */
+const DRAIN_HOOK = Duration.minutes(35);
+
+/** From boot to SERVING, with room: Auto Scaling counts an instance's load from then on. */
+const WARM_UP = Duration.seconds(90);
+
+const BOOT = readFileSync(new URL('boot.sh', import.meta.url), 'utf8');
+
+export class Fleet extends Construct {
+  readonly group: autoscaling.AutoScalingGroup;
+
+  constructor(scope: Construct, id: string, { group, config, network, role, environment }: FleetProps) {
+    super(scope, id);
+    const architecture = architectureOf(config.instanceType);
+    const archive = nodeArtifact(this, Stack.of(this), architecture);
+    archive?.grantRead(role);
+    const userData = ec2.UserData.custom(
+      fill(BOOT, {
+        ARCHIVE: archive?.s3ObjectUrl ?? 's3://not-built/',
+        ENVIRONMENT: Object.entries({ ...environment, MERIDIAN_NODE_GROUP: group })
+          .map(([name, value]) => `${name}=${value}`)
+          .join('\n'),
+      }),
+    );
+    const template = new ec2.LaunchTemplate(this, 'Template', {
+      launchTemplateName: fleetName(group),
+      // Looked up by CloudFormation at each deployment: the AMI in use stands in the launch template's version.
+      machineImage: ec2.MachineImage.latestAmazonLinux2023({
+        cpuType: architecture === 'arm64' ? ec2.AmazonLinuxCpuType.ARM_64 : ec2.AmazonLinuxCpuType.X86_64,
+      }),
+      instanceType: new ec2.InstanceType(config.instanceType),
+      role,
+      securityGroup: network.nodes,
+      userData,
+      associatePublicIpAddress: true,
+      requireImdsv2: true,
+      httpPutResponseHopLimit: 1,
+      instanceMetadataTags: false,
+      blockDevices: [
+        {
+          deviceName: '/dev/xvda',
+          volume: ec2.BlockDeviceVolume.ebs(10, {
+            encrypted: true,
+            volumeType: ec2.EbsDeviceVolumeType.GP3,
+            deleteOnTermination: true,
+          }),
+        },
+      ],
+    });
+    this.group = new autoscaling.AutoScalingGroup(this, 'Group', {
+      autoScalingGroupName: fleetName(group),
+      vpc: network.vpc,
+      vpcSubnets: { subnetType: ec2.SubnetType.PUBLIC },
+      launchTemplate: template,
+      minCapacity: config.min,
+      maxCapacity: config.max,
+      defaultInstanceWarmup: WARM_UP,
+      groupMetrics: [autoscaling.GroupMetrics.all()],
+      // A new version drains one old node after another; viewers and legs move meanwhile.
+      updatePolicy: autoscaling.UpdatePolicy.rollingUpdate({
+        maxBatchSize: 1,
+        minInstancesInService: config.min,
+      }),
+    });
+    // The node sees its own state by IMDS, drains, and completes the hook itself (media-fleet/drain.ts).
+    this.group.addLifecycleHook('Drain', {
+      lifecycleHookName: 'drain',
+      lifecycleTransition: autoscaling.LifecycleTransition.INSTANCE_TERMINATING,
+      heartbeatTimeout: DRAIN_HOOK,
+      defaultResult: autoscaling.DefaultResult.CONTINUE,
+    });
+    this.group.scaleOnCpuUtilization('Cpu', { targetUtilizationPercent: config.targetCpu });
+    for (const [index, { cron, min, max, desired }] of config.schedules.entries()) {
+      this.group.scaleOnSchedule(`Schedule${index}`, {
+        schedule: autoscaling.Schedule.expression(cron),
+        minCapacity: min,
+        maxCapacity: max,
+        desiredCapacity: desired,
+      });
+    }
+    if (config.warm > 0) {
+      this.group.addWarmPool({ minSize: config.warm, poolState: autoscaling.PoolState.STOPPED });
+    }
+    Tags.of(this.group).add('Name', `meridian ${group}`);
+  }
+}
+
+/** `@NAME@` in the script becomes the value. */
+const fill = (script: string, values: Record<string, string>): string =>
+  Object.entries(values).reduce((text, [name, value]) => text.replaceAll(`@${name}@`, value), script);

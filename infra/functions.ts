@@ -1,0 +1,83 @@
+// A region's Lambda functions: their bundles, their roles, and what they know of their surroundings.
+
+import { type Duration, RemovalPolicy } from 'aws-cdk-lib';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import { type BundleName, bundlePath } from './bundles.ts';
+import type { Network } from './network.ts';
+
+/** A table and what a function does with it. */
+export interface TableUse {
+  arn: string;
+  actions: readonly `dynamodb:${string}`[];
+}
+
+export interface RegionFunctionProps {
+  name: BundleName;
+  /** Calls nodes: then it runs in their network. */
+  network?: Network;
+  environment: Record<string, string>;
+  tables: readonly TableUse[];
+  /** ARNs of the secrets that its variables refer to. */
+  secrets: readonly string[];
+  /** Executions at once, where a runaway would hurt. */
+  reservedConcurrency?: number;
+  timeout: Duration;
+}
+
+/**
+ * Megabytes. A function has CPU in proportion to it, a whole core at 1,769 (AWS Lambda developer guide, "Configure
+ * Lambda function memory"); less would make its start and its TLS handshakes slow.
+ */
+const MEMORY = 1_024;
+
+export class RegionFunction extends Construct {
+  readonly function: lambda.Function;
+
+  constructor(scope: Construct, id: string, props: RegionFunctionProps) {
+    super(scope, id);
+    const { name, network, environment, tables, secrets, reservedConcurrency, timeout } = props;
+    const logGroup = new logs.LogGroup(this, 'Logs', {
+      logGroupName: `/meridian/functions/${name}`,
+      retention: logs.RetentionDays.ONE_MONTH,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    const role = new iam.Role(this, 'Role', { assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com') });
+    logGroup.grantWrite(role);
+    this.function = new lambda.Function(this, 'Function', {
+      functionName: `meridian-${name}`,
+      code: lambda.Code.fromAsset(bundlePath(name)),
+      handler: 'index.handler',
+      runtime: lambda.Runtime.NODEJS_24_X,
+      architecture: lambda.Architecture.ARM_64,
+      memorySize: MEMORY,
+      timeout,
+      role,
+      logGroup,
+      environment: { ...environment, POWERTOOLS_SERVICE_NAME: name },
+      reservedConcurrentExecutions: reservedConcurrency,
+      tracing: lambda.Tracing.DISABLED,
+      ...(network && {
+        vpc: network.vpc,
+        vpcSubnets: { subnetType: ec2.SubnetType.PRIVATE_ISOLATED },
+        securityGroups: [network.functions],
+        ipv6AllowedForDualStack: true,
+      }),
+    });
+    for (const { arn, actions } of tables) {
+      role.addToPolicy(new iam.PolicyStatement({ actions: [...actions], resources: [arn] }));
+    }
+    if (secrets.length > 0) {
+      role.addToPolicy(
+        new iam.PolicyStatement({ actions: ['secretsmanager:GetSecretValue'], resources: [...secrets] }),
+      );
+    }
+  }
+
+  allow(actions: string[], resources: string[]): void {
+    this.function.addToRolePolicy(new iam.PolicyStatement({ actions, resources }));
+  }
+}
