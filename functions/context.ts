@@ -20,8 +20,6 @@ import { type Timing, timingFrom } from '#routing/timing.ts';
 /** Milliseconds for which a checked API secret is not asked for again: revocation takes effect within this. */
 const SECRET_CACHE = 5_000;
 const REMEMBERED_SECRETS = 1_000;
-/** Milliseconds for which the regions' standings are not asked for again; they change once a minute at most. */
-const STANDINGS_CACHE = 5_000;
 
 const environmentSchema = z.object({
   MERIDIAN_REGION: regionId,
@@ -50,7 +48,7 @@ export interface FunctionContext {
   iceServers: IceServers;
   /** The account of an API secret, remembered for {@link SECRET_CACHE} ms. */
   accountOf: (apiSecret: string) => Promise<Account | undefined>;
-  /** Which regions are out, remembered for {@link STANDINGS_CACHE} ms. */
+  /** Which regions are out, remembered as routes are. */
   regionStates: () => Promise<RegionStates>;
   /** Evacuates a region, or lets it come back. */
   setEvacuated: (region: string, evacuated: boolean) => Promise<void>;
@@ -90,7 +88,8 @@ export function contextFrom(environment: NodeJS.ProcessEnv): FunctionContext {
   });
   const states = new LRUCache<'regions', RegionStates>({
     max: 1,
-    ttl: STANDINGS_CACHE,
+    // 0 would mean for ever.
+    ttl: Math.max(1, timing.routeCache),
     fetchMethod: () => controlStore.regions(),
   });
   return {

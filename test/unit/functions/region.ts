@@ -15,6 +15,7 @@ export interface TestRegion {
   other: OtherRegion;
   streamMap: DynamoStreamMap;
   registry: DynamoNodeRegistry;
+  control: DynamoControlStore;
   clusterKey: Uint8Array;
   /** A known API secret. */
   secret: string;
@@ -64,15 +65,14 @@ async function start(): Promise<TestRegion> {
     MERIDIAN_CALL_MS: '1000',
   });
   const secret = randomUUID();
-  await new DynamoControlStore(database.documents, CONTROL_TABLE).addSecret(secret, {
-    account: 'test',
-    label: 'test',
-  });
+  const control = new DynamoControlStore(database.documents, CONTROL_TABLE);
+  await control.addSecret(secret, { account: 'test', label: 'test' });
   let streams = 0;
   return {
     other,
     streamMap: new DynamoStreamMap(database.documents, STREAMS_TABLE),
     registry: new DynamoNodeRegistry(database.documents, nodesTable(REGION)),
+    control,
     clusterKey,
     secret,
     token: (changes = {}) =>

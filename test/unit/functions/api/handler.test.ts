@@ -130,3 +130,17 @@ it('lists each live stream once, with its active origin', async () => {
 it('a cursor that is none is a 400', async () => {
   expect(await get('/api/streams?next=xyz')).toMatchObject({ status: 400, json: { status: 'fail' } });
 });
+
+it('an operator evacuates a region from any other, and lets it come back', async () => {
+  const send = (method: string, path: string, secret = region.secret) =>
+    call(handler, { method, path, headers: { Authorization: `Bearer ${secret}` } });
+  expect(await send('PUT', '/api/evacuations/us-east-1')).toMatchObject({
+    status: 200,
+    json: { status: 'success', data: { region: 'us-east-1', evacuated: true } },
+  });
+  expect((await region.control.regions()).evacuated).toEqual(new Set(['us-east-1']));
+  expect((await send('DELETE', '/api/evacuations/us-east-1')).status).toBe(200);
+  expect((await region.control.regions()).evacuated).toEqual(new Set());
+  expect((await send('PUT', '/api/evacuations/mars-1')).status).toBe(404);
+  expect((await send('PUT', '/api/evacuations/us-east-1', 'guessed')).status).toBe(401);
+});

@@ -1,10 +1,10 @@
 // Region health: 200 only while both groups have a serving node with room.
 
-import { afterEach, beforeAll, expect, it } from 'vitest';
+import { afterEach, beforeAll, expect, it, vi } from 'vitest';
 import type { NodeRecord } from '#routing/node-record.ts';
 import { nodeRecord } from '#test/unit/routing/samples.ts';
 import { call, type Handler } from '../events.ts';
-import { startRegion, type TestRegion } from '../region.ts';
+import { REGION, startRegion, type TestRegion } from '../region.ts';
 
 let region: TestRegion;
 let handler: Handler;
@@ -61,4 +61,14 @@ it.each<[string, Partial<NodeRecord>]>([
   await register('i-origin', { group: 'origin' });
   await register('i-edge', changes);
   expect((await health()).status).toBe(503);
+});
+
+it('is unhealthy while the region is out of the global name, though its nodes serve', async () => {
+  await register('i-origin', { group: 'origin' });
+  await register('i-edge');
+  const standing = { region: REGION, out: true, streak: 0, changedAt: 1 };
+  await region.control.setStanding(standing);
+  expect(await health()).toMatchObject({ status: 503, json: { status: 'unhealthy', out: true } });
+  await region.control.setStanding({ ...standing, out: false });
+  await vi.waitFor(async () => expect((await health()).status).toBe(200));
 });
