@@ -2,6 +2,7 @@
 
 import { App, Tags } from 'aws-cdk-lib';
 import { buildBundles } from './bundles.ts';
+import { addChecks } from './checks.ts';
 import { deploymentFrom } from './config.ts';
 import { deployment as input } from './deployment.ts';
 import { stacksOf } from './stacks.ts';
@@ -9,6 +10,7 @@ import { stacksOf } from './stacks.ts';
 try {
   const app = new App();
   buildBundles();
+  addChecks(app);
   stacksOf(app, deploymentFrom(input));
   Tags.of(app).add('system', 'meridian');
 } catch (error) {

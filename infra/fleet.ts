@@ -8,6 +8,7 @@ import type * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import type { NodeGroup } from '#routing/node-record.ts';
 import { architectureOf, nodeArtifact } from './artifact.ts';
+import { justify } from './checks.ts';
 import type { FleetConfig } from './config.ts';
 import { fleetName } from './names.ts';
 import type { Network } from './network.ts';
@@ -88,6 +89,11 @@ export class Fleet extends Construct {
         minInstancesInService: config.min,
       }),
     });
+    justify(
+      this.group,
+      'AS3',
+      'Scaling is seen by the group metrics and alarms; each event by e-mail would be noise.',
+    );
     // The node sees its own state by IMDS, drains, and completes the hook itself (media-fleet/drain.ts).
     this.group.addLifecycleHook('Drain', {
       lifecycleHookName: 'drain',

@@ -1,12 +1,13 @@
 // A region's Lambda functions: their bundles, their roles, and what they know of their surroundings.
 
-import { type Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { type Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { type BundleName, bundlePath } from './bundles.ts';
+import { justify } from './checks.ts';
 import type { Network } from './network.ts';
 
 /** A table and what a function does with it. */
@@ -47,8 +48,10 @@ export class RegionFunction extends Construct {
     });
     const role = new iam.Role(this, 'Role', { assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com') });
     logGroup.grantWrite(role);
+    const functionName = `meridian-${name}`;
+    if (network) this.#letIntoNetwork(role, functionName);
     this.function = new lambda.Function(this, 'Function', {
-      functionName: `meridian-${name}`,
+      functionName,
       code: lambda.Code.fromAsset(bundlePath(name)),
       handler: 'index.handler',
       runtime: lambda.Runtime.NODEJS_24_X,
@@ -75,6 +78,35 @@ export class RegionFunction extends Construct {
         new iam.PolicyStatement({ actions: ['secretsmanager:GetSecretValue'], resources: [...secrets] }),
       );
     }
+  }
+
+  /** Lambda's own part, with the function's role: the code itself is denied it (AWS Lambda developer guide, "VPC permissions"). */
+  #letIntoNetwork(role: iam.Role, functionName: string): void {
+    const { region, account } = Stack.of(this);
+    const actions = [
+      'ec2:CreateNetworkInterface',
+      'ec2:DeleteNetworkInterface',
+      'ec2:DescribeNetworkInterfaces',
+      'ec2:DescribeSubnets',
+    ];
+    role.addToPolicy(new iam.PolicyStatement({ actions, resources: ['*'] }));
+    justify(
+      role,
+      'IAM5[Resource::*]',
+      'A network interface has no name before it is made; the code is denied it.',
+    );
+    role.addToPolicy(
+      new iam.PolicyStatement({
+        effect: iam.Effect.DENY,
+        actions,
+        resources: ['*'],
+        conditions: {
+          ArnEquals: {
+            'lambda:SourceFunctionArn': [`arn:aws:lambda:${region}:${account}:function:${functionName}`],
+          },
+        },
+      }),
+    );
   }
 
   allow(actions: string[], resources: string[]): void {

@@ -6,6 +6,7 @@ import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import { nodeGroup } from '#routing/node-record.ts';
+import { justify } from './checks.ts';
 import { type Deployment, regionName } from './config.ts';
 import { CONTROL_TABLE, fleetName, SECRETS, STREAMS_TABLE } from './names.ts';
 
@@ -43,12 +44,15 @@ export class GlobalStack extends Stack {
   }
 
   #secret(id: string, secretName: string, replicaRegions: secretsmanager.ReplicaRegion[]): void {
-    new secretsmanager.Secret(this, id, {
+    const secret = new secretsmanager.Secret(this, id, {
       secretName,
       generateSecretString: { passwordLength: KEY_LENGTH, excludePunctuation: true },
       replicaRegions,
       removalPolicy: RemovalPolicy.RETAIN,
     });
+    const why =
+      'Nodes and functions that run hold the key that they started with: docs/deploy.md says how to change one.';
+    justify(secret, 'SMG4', why);
   }
 
   /** The graphs that stand beside each other: what differs between regions shows. */

@@ -2,6 +2,7 @@
 
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import { Construct } from 'constructs';
+import { justify } from './checks.ts';
 import type { RegionConfig } from './config.ts';
 
 /** The ports of a node, as its configuration has them by default (docs/operations.md). */
@@ -39,6 +40,11 @@ export class Network extends Construct {
       },
       restrictDefaultSecurityGroup: false,
     });
+    justify(
+      this.vpc,
+      'VPC7',
+      'Flow logs of media would cost more than its instances; turn them on to look into something.',
+    );
     this.#letFunctionsOut();
 
     this.functions = new ec2.SecurityGroup(this, 'Functions', {
@@ -79,6 +85,11 @@ export class Network extends Construct {
 
   /** Viewers and publishers are anywhere; legs come from nodes of other regions, whose addresses come and go: SRTP guards them. */
   #letMediaIn(): void {
+    justify(
+      this.nodes,
+      'EC23',
+      'Publishers and viewers are anywhere: media is DTLS-SRTP, legs are SRTP; the control port is not open.',
+    );
     const { media, legs } = PORTS;
     for (const peer of [ec2.Peer.anyIpv4(), ec2.Peer.anyIpv6()]) {
       this.nodes.addIngressRule(peer, ec2.Port.udpRange(media.first, media.last), 'media');

@@ -1,9 +1,9 @@
 // The function that takes a region out of the global name while its fleets cannot take sessions, each minute.
 
 import { Duration } from 'aws-cdk-lib';
+import * as events from 'aws-cdk-lib/aws-events';
+import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import type * as lambda from 'aws-cdk-lib/aws-lambda';
-import { Schedule, ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
-import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
 import { Construct } from 'constructs';
 import { RegionFunction, type TableUse } from './functions.ts';
 import { CONTROL_TABLE } from './names.ts';
@@ -38,10 +38,11 @@ export class RegionHealthSchedule extends Construct {
       [`arn:aws:route53:::healthcheck/${healthCheckId}`],
     );
     this.function = health.function;
-    new Schedule(this, 'EachMinute', {
-      schedule: ScheduleExpression.rate(Duration.minutes(1)),
-      target: new LambdaInvoke(this.function, { retryAttempts: 0 }),
+    new events.Rule(this, 'EachMinute', {
       description: 'Whether the region can take sessions',
+      schedule: events.Schedule.rate(Duration.minutes(1)),
+      // A check that failed is not made up for: the next one comes in a minute.
+      targets: [new LambdaFunction(this.function, { retryAttempts: 0 })],
     });
   }
 }

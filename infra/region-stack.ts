@@ -8,6 +8,7 @@ import type { FunctionName } from '#functions/routes.ts';
 import { nodeGroup } from '#routing/node-record.ts';
 import { Alarms } from './alarms.ts';
 import { Api } from './api.ts';
+import { justify } from './checks.ts';
 import { type Deployment, type RegionConfig, regionName, timingVariables } from './config.ts';
 import { Fleet } from './fleet.ts';
 import { RegionFunction, type TableUse } from './functions.ts';
@@ -149,6 +150,15 @@ export class RegionStack extends Stack {
         `arn:aws:autoscaling:${this.region}:${this.account}:autoScalingGroup:*:autoScalingGroupName/${fleetName(group)}`,
     );
     allow(['autoscaling:CompleteLifecycleAction', 'autoscaling:RecordLifecycleActionHeartbeat'], groups);
+    justify(
+      role,
+      'IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/AmazonSSMManagedInstanceCore]',
+      'Session Manager instead of SSH.',
+    );
+    for (const api of apis)
+      justify(role, `IAM5[Resource::${api}]`, 'An API’s id is not known in another region; the route is.');
+    for (const group of groups)
+      justify(role, `IAM5[Resource::${group}]`, 'A group’s ARN has a random part; its name is fixed.');
     return role;
   }
 
