@@ -65,7 +65,7 @@ export class RegionFunction extends Construct {
       tracing: lambda.Tracing.DISABLED,
       ...(network && {
         vpc: network.vpc,
-        vpcSubnets: { subnetType: ec2.SubnetType.PRIVATE_ISOLATED },
+        vpcSubnets: { subnetType: ec2.SubnetType.PRIVATE_WITH_EGRESS },
         securityGroups: [network.functions],
         ipv6AllowedForDualStack: true,
       }),

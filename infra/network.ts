@@ -32,7 +32,8 @@ export class Network extends Construct {
       natGateways: 0,
       subnetConfiguration: [
         { name: 'media', subnetType: ec2.SubnetType.PUBLIC },
-        { name: 'functions', subnetType: ec2.SubnetType.PRIVATE_ISOLATED },
+        // Out by IPv6 only, whose egress-only gateway costs nothing: Secrets Manager and the other regions' APIs answer there.
+        { name: 'functions', subnetType: ec2.SubnetType.PRIVATE_WITH_EGRESS },
       ],
       gatewayEndpoints: {
         DynamoDb: { service: ec2.GatewayVpcEndpointAwsService.DYNAMODB },
@@ -45,7 +46,6 @@ export class Network extends Construct {
       'VPC7',
       'Flow logs of media would cost more than its instances; turn them on to look into something.',
     );
-    this.#letFunctionsOut();
 
     this.functions = new ec2.SecurityGroup(this, 'Functions', {
       vpc: this.vpc,
@@ -60,18 +60,6 @@ export class Network extends Construct {
     });
     this.#letFunctionsCall();
     this.#letMediaIn();
-  }
-
-  /** By IPv6, whose egress-only gateway costs nothing: Secrets Manager and the other regions' APIs answer there. */
-  #letFunctionsOut(): void {
-    const gateway = new ec2.CfnEgressOnlyInternetGateway(this, 'EgressOnly', { vpcId: this.vpc.vpcId });
-    for (const [index, subnet] of this.vpc.isolatedSubnets.entries()) {
-      new ec2.CfnRoute(this, `Out${index}`, {
-        routeTableId: subnet.routeTable.routeTableId,
-        destinationIpv6CidrBlock: '::/0',
-        egressOnlyInternetGatewayId: gateway.attrId,
-      });
-    }
   }
 
   #letFunctionsCall(): void {

@@ -1,0 +1,219 @@
+// A region's template: its network, API, functions and fleets as security and correctness need them.
+
+import { Match } from 'aws-cdk-lib/assertions';
+import { expect, it } from 'vitest';
+import { API_ROUTES } from '#functions/routes.ts';
+import { BUNDLES } from '#infra/bundles.ts';
+import { templates } from './stacks.ts';
+
+const { regions } = templates({
+  stun: ['stun:stun.example.org'],
+  alarmEmail: 'night@example.org',
+  timings: { unusedStreamTimeout: 120_000 },
+});
+const region = (() => {
+  const [, template] = regions;
+  if (template === undefined) throw new Error('no second region');
+  return template;
+})();
+
+it('no NAT gateway, and no way out of the private subnets but IPv6 and the gateway endpoints', () => {
+  region.resourceCountIs('AWS::EC2::NatGateway', 0);
+  region.resourceCountIs('AWS::EC2::EgressOnlyInternetGateway', 1);
+  region.resourcePropertiesCountIs('AWS::EC2::VPCEndpoint', { VpcEndpointType: 'Gateway' }, 2);
+  region.hasResourceProperties('AWS::EC2::Subnet', { AvailabilityZone: 'eu-west-1a' });
+  expect(JSON.stringify(region.toJSON())).not.toContain('Custom::');
+});
+
+it('media and legs are open to the world, the control port to functions and nodes only', () => {
+  const [open] = Object.values(
+    region.findResources('AWS::EC2::SecurityGroup', { Properties: { GroupDescription: 'Media nodes' } }),
+  );
+  const rules: { FromPort: number; ToPort: number; IpProtocol: string }[] =
+    open?.Properties.SecurityGroupIngress;
+  const ports = rules.map(({ IpProtocol, FromPort, ToPort }) => `${IpProtocol} ${FromPort}-${ToPort}`);
+  expect(new Set(ports)).toEqual(new Set(['udp 7000-7255', 'tcp 7000-7255', 'udp 20000-26999']));
+  const apart = Object.values(region.findResources('AWS::EC2::SecurityGroupIngress'));
+  expect(apart.map(({ Properties }) => [Properties.FromPort, 'SourceSecurityGroupId' in Properties])).toEqual(
+    [
+      [7_443, true],
+      [7_443, true],
+    ],
+  );
+});
+
+it('every route of functions/routes.ts is there, and only nodes may call /cascade', () => {
+  const routes = Object.values(region.findResources('AWS::ApiGatewayV2::Route'));
+  expect(
+    routes.map(({ Properties }) => `${Properties.RouteKey} ${Properties.AuthorizationType}`).toSorted(),
+  ).toEqual(
+    API_ROUTES.map(
+      ({ method, path, auth }) => `${method} ${path} ${auth === 'iam' ? 'AWS_IAM' : 'NONE'}`,
+    ).toSorted(),
+  );
+});
+
+it('the API answers under its own and the global name, by IPv4 and IPv6, and under no other', () => {
+  region.hasResourceProperties('AWS::ApiGatewayV2::Api', {
+    DisableExecuteApiEndpoint: true,
+    IpAddressType: 'dualstack',
+  });
+  for (const DomainName of ['eu-west-1.example.org', 'live.example.org']) {
+    region.hasResourceProperties('AWS::ApiGatewayV2::DomainName', {
+      DomainName,
+      DomainNameConfigurations: [Match.objectLike({ IpAddressType: 'dualstack', SecurityPolicy: 'TLS_1_2' })],
+    });
+    region.hasResourceProperties('AWS::CertificateManager::Certificate', { DomainName });
+  }
+});
+
+it('the global name leads here by latency while the region’s own /healthz is well', () => {
+  region.hasResourceProperties('AWS::Route53::HealthCheck', {
+    HealthCheckConfig: {
+      Type: 'HTTPS',
+      FullyQualifiedDomainName: 'eu-west-1.example.org',
+      Port: 443,
+      ResourcePath: '/healthz',
+      RequestInterval: 10,
+      FailureThreshold: 3,
+      EnableSNI: true,
+    },
+  });
+  for (const Type of ['A', 'AAAA']) {
+    region.hasResourceProperties('AWS::Route53::RecordSet', {
+      Name: 'live.example.org.',
+      Type,
+      Region: 'eu-west-1',
+      SetIdentifier: 'eu-west-1',
+      HealthCheckId: Match.anyValue(),
+      AliasTarget: Match.anyValue(),
+    });
+    region.hasResourceProperties('AWS::Route53::RecordSet', {
+      Name: 'eu-west-1.example.org.',
+      Type,
+      Region: Match.absent(),
+    });
+  }
+});
+
+it('access is logged without the query, in which a token may stand', () => {
+  const [stage] = Object.values(region.findResources('AWS::ApiGatewayV2::Stage'));
+  const format = JSON.stringify(stage?.Properties.AccessLogSettings.Format);
+  expect(format).toContain('$context.path');
+  expect(format).not.toMatch(/query|authorization|header/i);
+  expect(stage?.Properties.DefaultRouteSettings).toMatchObject({
+    ThrottlingRateLimit: 500,
+    ThrottlingBurstLimit: 1_000,
+  });
+});
+
+it.each(BUNDLES)('the function %s: Node 24 on arm64, its own log, no keys in its environment', (name) => {
+  const [found] = Object.values(
+    region.findResources('AWS::Lambda::Function', { Properties: { FunctionName: `meridian-${name}` } }),
+  );
+  expect(found?.Properties).toMatchObject({
+    Runtime: 'nodejs24.x',
+    Architectures: ['arm64'],
+    Handler: 'index.handler',
+    LoggingConfig: { LogGroup: expect.anything() },
+    Environment: {
+      Variables: expect.objectContaining({
+        MERIDIAN_REGION: 'eu-west-1',
+        MERIDIAN_UNUSED_STREAM_TIMEOUT_MS: '120000',
+      }),
+    },
+  });
+  const variables: Record<string, string> = found?.Properties.Environment.Variables;
+  for (const [key, value] of Object.entries(variables)) {
+    if (key.endsWith('_KEY')) expect(value).toMatch(/^secretsmanager:meridian\//);
+  }
+});
+
+it('a function may be in the network only for Lambda’s own part', () => {
+  for (const [id, policy] of Object.entries(region.findResources('AWS::IAM::Policy'))) {
+    const statements: { Action: string[]; Effect: string; Resource: unknown }[] =
+      policy.Properties.PolicyDocument.Statement;
+    const wild = statements.filter(({ Resource }) => Resource === '*');
+    expect(
+      wild.map(({ Effect }) => Effect),
+      id,
+    ).toEqual(wild.length === 0 ? [] : ['Allow', 'Deny']);
+  }
+});
+
+it.each(['origin', 'edge'])(
+  'the fleet %s: IMDSv2, encrypted, without SSH, drained before it ends',
+  (group) => {
+    region.hasResourceProperties('AWS::EC2::LaunchTemplate', {
+      LaunchTemplateName: `meridian-${group}`,
+      LaunchTemplateData: {
+        InstanceType: 'c7g.large',
+        MetadataOptions: Match.objectLike({ HttpTokens: 'required', HttpPutResponseHopLimit: 1 }),
+        BlockDeviceMappings: [Match.objectLike({ Ebs: Match.objectLike({ Encrypted: true }) })],
+        KeyName: Match.absent(),
+      },
+    });
+    region.hasResourceProperties('AWS::AutoScaling::AutoScalingGroup', {
+      AutoScalingGroupName: `meridian-${group}`,
+      MinSize: '1',
+    });
+    region.hasResourceProperties('AWS::AutoScaling::LifecycleHook', {
+      LifecycleTransition: 'autoscaling:EC2_INSTANCE_TERMINATING',
+      HeartbeatTimeout: 2_100,
+      DefaultResult: 'CONTINUE',
+    });
+    region.resourcePropertiesCountIs(
+      'AWS::AutoScaling::ScalingPolicy',
+      { PolicyType: 'TargetTrackingScaling' },
+      2,
+    );
+  },
+);
+
+it('a warm pool and schedules where the configuration has them', () => {
+  const edge = {
+    instanceType: 'c7i.xlarge',
+    min: 2,
+    max: 9,
+    warm: 3,
+    schedules: [{ cron: '0 18 * * 5', min: 8 }],
+  };
+  const [template] = templates({ regions: [{ id: 'us-east-1', cidr: '10.1.0.0/16', edge }] }).regions;
+  template?.hasResourceProperties('AWS::AutoScaling::WarmPool', { MinSize: 3, PoolState: 'Stopped' });
+  template?.hasResourceProperties('AWS::AutoScaling::ScheduledAction', {
+    MinSize: 8,
+    Recurrence: '0 18 * * 5',
+  });
+});
+
+it('a stack without the node’s archive refuses to be deployed, and says what to do', () => {
+  const { Rules } = region.toJSON();
+  const rules = JSON.stringify(Rules ?? {});
+  const built = JSON.stringify(region.toJSON()).includes('meridian-node-arm64');
+  if (!built || rules.includes('NodeArchive')) expect(rules).toContain('npm run build:node');
+});
+
+it('alarms go by e-mail', () => {
+  region.hasResourceProperties('AWS::SNS::Subscription', {
+    Protocol: 'email',
+    Endpoint: 'night@example.org',
+  });
+  for (const alarm of Object.values(region.findResources('AWS::CloudWatch::Alarm'))) {
+    expect(alarm.Properties.AlarmActions).toHaveLength(1);
+    expect(alarm.Properties.AlarmDescription).toMatch(/\.$/);
+  }
+});
+
+it('each stack has the resources that it had: a change of the list is seen in review', async () => {
+  const list = (template: typeof region) =>
+    Object.entries(template.toJSON().Resources)
+      .map(
+        ([id, resource]) => `${JSON.parse(JSON.stringify(resource)).Type} ${id.replace(/[0-9A-F]{8,}$/, '')}`,
+      )
+      .toSorted()
+      .join('\n');
+  const { global, regions: plain } = templates();
+  await expect(`${list(global)}\n`).toMatchFileSnapshot('resources/global.txt');
+  const [first] = plain;
+  if (first) await expect(`${list(first)}\n`).toMatchFileSnapshot('resources/region.txt');
+});

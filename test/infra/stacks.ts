@@ -1,0 +1,31 @@
+// The stacks of an ordinary deployment, synthesised once for all tests of templates.
+
+import { App } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { buildBundles } from '#infra/bundles.ts';
+import { type Deployment, type DeploymentInput, deploymentFrom } from '#infra/config.ts';
+import { stacksOf } from '#infra/stacks.ts';
+
+export const input = (changes: Partial<DeploymentInput> = {}): DeploymentInput => ({
+  account: '123456789012',
+  zone: { id: 'Z0123456789ABC', name: 'example.org' },
+  globalName: 'live.example.org',
+  globalRegion: 'us-east-1',
+  regions: [
+    { id: 'us-east-1', cidr: '10.1.0.0/16' },
+    { id: 'eu-west-1', cidr: '10.2.0.0/16' },
+  ],
+  ...changes,
+});
+
+let bundled = false;
+
+export function templatesOf(deployment: Deployment): { global: Template; regions: Template[] } {
+  if (!bundled) buildBundles();
+  bundled = true;
+  const { global, regions } = stacksOf(new App(), deployment);
+  return { global: Template.fromStack(global), regions: regions.map((stack) => Template.fromStack(stack)) };
+}
+
+export const templates = (changes: Partial<DeploymentInput> = {}) =>
+  templatesOf(deploymentFrom(input(changes)));
