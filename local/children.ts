@@ -56,7 +56,8 @@ export class Child {
     const child = this.#process;
     if (hasEnded(child)) return;
     const exited = once(child, 'exit');
-    child.kill('SIGTERM');
+    // Not SIGTERM, by which a node drains.
+    child.kill('SIGINT');
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_DEADLINE);
     await exited;
     clearTimeout(timer);

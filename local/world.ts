@@ -10,6 +10,7 @@ import { signToken } from '#routing/tokens.ts';
 import { Child } from './children.ts';
 import { CONTROL_TABLE, type Database, nodesTable, STREAMS_TABLE, startDatabase } from './database.ts';
 import { startDnsServer } from './dns/server.ts';
+import { type InstanceMetadata, startInstanceMetadata } from './instance-metadata.ts';
 import { listen, portError } from './listen.ts';
 import { startPage } from './page/server.ts';
 import { RegionHealth } from './region-health.ts';
@@ -51,7 +52,7 @@ export interface World {
   tokenKey: Uint8Array;
   /** What calls to nodes are signed with. */
   clusterKey: Uint8Array;
-  nodes: readonly Child[];
+  nodes: readonly LocalNode[];
   gateways: readonly Child[];
   /** Ends all of it, in order. Idempotent. */
   close(): Promise<void>;
@@ -172,13 +173,19 @@ export async function startWorld({ regions, ports, env, restart }: WorldOptions)
           },
         }),
     );
-    const nodes = regions.flatMap((region) =>
-      NODES.map(({ group, number }) =>
-        startNode({ region, group, number, env: { ...shared, ...env }, restart }),
+    const nodes = await Promise.all(
+      regions.flatMap((region) =>
+        NODES.map(({ group, number }) =>
+          startNode({ region, group, number, env: { ...shared, ...env }, restart }),
+        ),
       ),
     );
-    closers.push(() => Promise.all([...nodes, ...gateways].map((child) => child.stop())));
-    await Promise.all([...gateways, ...nodes].map(({ ready }) => ready));
+    closers.push(async () => {
+      for (const { metadata } of nodes) metadata.close();
+    });
+    const children = [...gateways, ...nodes.map(({ child }) => child)];
+    closers.push(() => Promise.all(children.map((child) => child.stop())));
+    await Promise.all(children.map(({ ready }) => ready));
 
     // Only now: before, no region could have answered.
     const checks = new RegionHealth(apis);
@@ -233,7 +240,14 @@ async function handOver(gateway: ChildProcess, address: Address): Promise<void> 
   address.server.close();
 }
 
-interface LocalNode {
+/** A node's process, and the metadata service of the instance that it believes to be. */
+export interface LocalNode {
+  nodeId: string;
+  child: Child;
+  metadata: InstanceMetadata;
+}
+
+interface NodeToStart {
   region: string;
   group: 'origin' | 'edge';
   number: number;
@@ -241,9 +255,10 @@ interface LocalNode {
   restart: boolean;
 }
 
-function startNode({ region, group, number, env, restart }: LocalNode): Child {
+async function startNode({ region, group, number, env, restart }: NodeToStart): Promise<LocalNode> {
   const nodeId = `${region}-${group}-${number}`;
-  return new Child({
+  const metadata = await startInstanceMetadata({ instanceId: nodeId, address: '127.0.0.1' });
+  const child = new Child({
     restart,
     name: `node ${nodeId}`,
     script: fileURLToPath(new URL('../media-fleet/main.ts', import.meta.url)),
@@ -255,12 +270,13 @@ function startNode({ region, group, number, env, restart }: LocalNode): Child {
       MERIDIAN_WORKERS: '1',
       MERIDIAN_CONTROL_ADDRESS: '127.0.0.1',
       MERIDIAN_CONTROL_PORT: '0',
-      MERIDIAN_PRIVATE_ADDRESS: '127.0.0.1',
-      MERIDIAN_PUBLIC_ADDRESS: '127.0.0.1',
+      MERIDIAN_INSTANCE_METADATA: 'ec2',
+      AWS_EC2_METADATA_SERVICE_ENDPOINT: metadata.endpoint,
       MERIDIAN_MEDIA_ADDRESS: '127.0.0.1',
       MERIDIAN_MEDIA_PORT: '0',
       MERIDIAN_LOG_LEVEL: process.env.MERIDIAN_LOG_LEVEL ?? 'warn',
       ...env,
     },
   });
+  return { nodeId, child, metadata };
 }

@@ -31,6 +31,8 @@ const environmentSchema = z.object({
   MERIDIAN_PRIVATE_ADDRESS: address,
   /** The address that viewers, publishers and nodes of other regions reach the media ports at. */
   MERIDIAN_PUBLIC_ADDRESS: address,
+  /** The same by IPv6, where the node has one. */
+  MERIDIAN_PUBLIC_ADDRESS_V6: z.ipv6().optional(),
   /** Where the media sockets listen. */
   MERIDIAN_MEDIA_ADDRESS: z.string().default('0.0.0.0'),
   /** The first worker's UDP and TCP port; each further worker takes the next. 0: any free one. */
@@ -44,6 +46,10 @@ const environmentSchema = z.object({
   MERIDIAN_MAX_PUBLISHERS: z.coerce.number().int().min(0).optional(),
   /** The share of its core at which the busiest worker takes no more sessions (Ant Media refuses at 75%). */
   MERIDIAN_CPU_LIMIT: z.coerce.number().min(0.05).max(1).default(0.85),
+  /** `ec2`: addresses and the node's id come from the instance's metadata service, and so does the word to start and end. */
+  MERIDIAN_INSTANCE_METADATA: z.enum(['none', 'ec2']).default('none'),
+  /** The Auto Scaling Group that waits for this node's drain. */
+  MERIDIAN_FLEET: z.string().min(1).optional(),
   MERIDIAN_CLUSTER_KEY: secretKey,
   MERIDIAN_STREAMS_TABLE: z.string().min(3),
   MERIDIAN_NODES_TABLE: z.string().min(3),

@@ -1,26 +1,30 @@
-// The node process: reads its configuration, runs a node, and ends with its parent or on a signal.
+// The node process: reads its configuration, runs a node, and ends with its parent, its instance, or on a signal.
 
 import { enableCompileCache } from 'node:module';
 import { pino } from 'pino';
 import { withSecrets } from '#routing/secrets.ts';
 import { type NodeConfig, nodeConfigFrom } from './config.ts';
+import { Instance } from './instance.ts';
+import type { RunningNode } from './node.ts';
 
 enableCompileCache();
 
+/** Milliseconds for a node to close: what hangs by then is cut off. */
+const CLOSE = 5_000;
+
+const instance = process.env.MERIDIAN_INSTANCE_METADATA === 'ec2' ? new Instance() : undefined;
 const config = await readConfig();
 const log = pino({ level: config.MERIDIAN_LOG_LEVEL, base: { node: config.nodeId } }, pino.destination(2));
+/** No more waiting: for the instance to be wanted, or for sessions to leave. */
+const now = new AbortController();
 
 // Only now, so that a wrong configuration is told before the heavy modules load.
 const { startNode } = await import('./node.ts');
 
 try {
-  const node = await startNode(config, log);
-  const stop = stopOnce(() => node.close());
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
-  // Started by another process of ours (the local world): its end is ours.
-  process.once('disconnect', stop);
-  process.send?.({ ready: node.nodeId });
+  await instance?.inService(now.signal);
+  endWhenTold(await startNode(config, log));
+  process.send?.({ ready: config.nodeId });
 } catch (error) {
   log.fatal({ err: error }, 'the node cannot start');
   process.exitCode = 1;
@@ -29,20 +33,50 @@ try {
 
 async function readConfig(): Promise<NodeConfig> {
   try {
-    return nodeConfigFrom(await withSecrets(process.env), process.argv.slice(2));
+    const args = process.argv.slice(2);
+    const given = await withSecrets(process.env);
+    if (instance === undefined) return nodeConfigFrom(given, args);
+    const id = args.includes('--node-id') ? [] : ['--node-id', await instance.id()];
+    return nodeConfigFrom({ ...given, ...(await instance.environment()) }, [...args, ...id]);
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exit(1);
   }
 }
 
-/** Closes once, then exits; a close that hangs is cut off. */
-function stopOnce(close: () => Promise<void>): () => void {
-  let stopping = false;
-  return () => {
-    if (stopping) return;
-    stopping = true;
-    setTimeout(() => process.exit(1), 5_000).unref();
-    close().finally(() => process.exit());
+/** SIGTERM, which is what systemd and the instance's end say, drains; all else, and a second SIGTERM, ends at once. */
+function endWhenTold(node: RunningNode): void {
+  let ending = false;
+  const end = () => {
+    if (ending) now.abort();
+    else void endNode(node);
+    ending = true;
   };
+  const endNow = () => {
+    now.abort();
+    end();
+  };
+  process.on('SIGTERM', end);
+  process.on('SIGINT', endNow);
+  // Started by another process of ours (the local world): its end is ours.
+  process.once('disconnect', endNow);
+  instance?.terminated(now.signal).then(end, () => undefined);
+}
+
+async function endNode(node: RunningNode): Promise<void> {
+  await node.drain(now.signal);
+  setTimeout(() => process.exit(1), CLOSE).unref();
+  await node.close();
+  if (instance && config.MERIDIAN_FLEET !== undefined) await tellGroup(config.MERIDIAN_FLEET);
+  process.exit();
+}
+
+/** The group waits in its hook for this; without it, until the hook's time is over. */
+async function tellGroup(fleet: string): Promise<void> {
+  const { autoScalingClient, completeDrain } = await import('./lifecycle.ts');
+  try {
+    await completeDrain(autoScalingClient(config.MERIDIAN_REGION), { fleet, instanceId: config.nodeId });
+  } catch (error) {
+    log.warn({ err: error }, 'the Auto Scaling Group was not told that the node is drained');
+  }
 }

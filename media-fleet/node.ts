@@ -15,6 +15,7 @@ import { makeCertificate } from './certificate.ts';
 import type { NodeConfig } from './config.ts';
 import { controlRoutes } from './control-routes.ts';
 import { ControlServer } from './control-server.ts';
+import { drain } from './drain.ts';
 import { Peers } from './peers.ts';
 import { Registration } from './registration.ts';
 import { Streams } from './streams.ts';
@@ -23,6 +24,8 @@ import { Workers } from './workers.ts';
 
 export interface RunningNode {
   readonly nodeId: string;
+  /** Takes nothing new and waits until it is empty, for {@link Timing.drain} ms at most. @returns whether it is empty. */
+  drain(signal: AbortSignal): Promise<boolean>;
   /** Ends sessions, leaves the registry, stops the workers. Idempotent. */
   close(): Promise<void>;
 }
@@ -62,6 +65,7 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
       count: config.MERIDIAN_WORKERS,
       listenAddress: config.MERIDIAN_MEDIA_ADDRESS,
       publicAddress: config.MERIDIAN_PUBLIC_ADDRESS,
+      publicAddressV6: config.MERIDIAN_PUBLIC_ADDRESS_V6,
       privateAddress: config.MERIDIAN_PRIVATE_ADDRESS,
       firstPort: config.MERIDIAN_MEDIA_PORT,
       legPorts: config.MERIDIAN_LEG_PORTS,
@@ -88,7 +92,7 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
     });
     closers.push(() => streams.close());
 
-    const state: NodeState = 'SERVING';
+    let state: NodeState = 'SERVING';
     const load = (): NodeLoad => ({
       ...streams.load,
       cpu: workers.usage.cpu,
@@ -136,12 +140,19 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
     closers.push(() => sweep.close());
     const registration = await Registration.start({ registry, record, interval: timing.heartbeat, log });
     closers.push(() => registration.close());
+    log.info({ region, incarnation: self.incarnation }, 'serving');
+    return {
+      nodeId,
+      drain: (signal) => {
+        state = 'DRAINING';
+        return drain({ streams, deadline: timing.drain, signal, log });
+      },
+      close: closeAll,
+    };
   } catch (error) {
     await closeAll();
     throw error;
   }
-  log.info({ region, incarnation: self.incarnation }, 'serving');
-  return { nodeId, close: closeAll };
 }
 
 const bracketed = (address: string) => (address.includes(':') ? `[${address}]` : address);

@@ -121,6 +121,15 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     );
   }
 
+  /**
+   * The node is to be emptied: the children look for another parent, and where this node is the secondary origin one of
+   * them, or the next that joins, claims the role. Its leg takes ours' place; then this node pulls from there.
+   */
+  handOver(): void {
+    this.#release();
+    this.#stream.dismissChildren();
+  }
+
   close(end: PullEnd): void {
     if (this.#ended) return;
     this.#ended = true;

@@ -130,10 +130,15 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
   /** Feeds the hub from another source; viewers keep their sessions, children learn from the pulse to take new legs. */
   async attach(source: Source): Promise<void> {
     this.#source = source;
+    this.dismissChildren();
+    await this.#outlets.feed(source.tracks, (key, outlet) => this.#show(source, key, outlet));
+  }
+
+  /** Tells the children, by a new generation, to take new legs from wherever they find one. */
+  dismissChildren(): void {
     this.#generation += 1;
     this.#beat();
     this.children.retire();
-    await this.#outlets.feed(source.tracks, (key, outlet) => this.#show(source, key, outlet));
   }
 
   /** The source is gone. Viewers and children stay, and get nothing, until another is attached or the stream closes. */

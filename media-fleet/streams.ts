@@ -68,6 +68,15 @@ export class Streams {
     return this.#counts.connecting;
   }
 
+  /** Nobody publishes or watches here, and no child is fed; a leg that only waits for viewers is nobody's loss. */
+  get isEmpty(): boolean {
+    const { publishers, viewers } = this.#counts;
+    return (
+      publishers + viewers === 0 &&
+      [...this.#open.values()].every(({ stream }) => stream.children.legs.length === 0)
+    );
+  }
+
   get count(): number {
     return this.#open.size;
   }
@@ -170,6 +179,11 @@ export class Streams {
     this.#log.debug({ stream, epoch }, 'told of a new origin');
     entry?.pull?.check();
     for (const publisher of entry?.publishers ?? []) publisher.check();
+  }
+
+  /** Gives roles to others as far as others can take them; sessions stay. */
+  handOver(): void {
+    for (const { pull } of this.#open.values()) pull?.handOver();
   }
 
   /** What this node has of one stream, or of all; a stream that waits for its publisher included. */

@@ -19,6 +19,8 @@ export interface WorkersOptions {
   listenAddress: string;
   /** What viewers, publishers and other regions' nodes are told. */
   publicAddress: string;
+  /** What viewers and publishers are told besides, by IPv6. */
+  publicAddressV6?: string | undefined;
   /** What nodes of the same region are told. */
   privateAddress: string;
   /** The first worker's port, 0 for any. */
@@ -76,17 +78,22 @@ export class Workers {
   }
 
   async #startOne(index: number): Promise<void> {
-    const { listenAddress, publicAddress, firstPort, log } = this.#options;
+    const { listenAddress, publicAddress, publicAddressV6, firstPort, log } = this.#options;
     const worker = await createWorker({ logLevel: 'warn' });
     const port = firstPort === 0 ? {} : { port: firstPort + index };
-    const listenInfo = { ip: listenAddress, announcedAddress: publicAddress, ...port };
+    const sockets = [
+      { ip: listenAddress, announcedAddress: publicAddress, ...port },
+      ...(publicAddressV6 === undefined
+        ? []
+        : [{ ip: '::', announcedAddress: publicAddressV6, ...port, flags: { ipv6Only: true } }]),
+    ];
     let server: WebRtcServer;
     try {
       server = await worker.createWebRtcServer({
-        listenInfos: [
-          { protocol: 'udp', ...listenInfo },
-          { protocol: 'tcp', ...listenInfo },
-        ],
+        listenInfos: sockets.flatMap((socket) => [
+          { protocol: 'udp', ...socket },
+          { protocol: 'tcp', ...socket },
+        ]),
       });
     } catch (error) {
       worker.close();

@@ -31,6 +31,8 @@ const timingSchema = z.object({
   call: milliseconds(3_000, 100, 30_000),
   /** How long warm functions and nodes reuse what they read of the stream map and the node list. */
   routeCache: milliseconds(500, 0, 60_000),
+  /** How long a node that drains waits for its sessions to leave; 0 ends them at once. */
+  drain: milliseconds(1_800_000, 0, 7_200_000),
   /** How often an origin re-reads its stream's claims to learn that it was superseded unnoticed. */
   claimCheck: milliseconds(1_000, 100, 60_000),
   /** How often somebody in a region looks for claims that its dead nodes left. */

@@ -34,9 +34,9 @@ const allFree = () =>
     (states) => states.every((status) => status === 200),
   );
 const nodeProcess = (nodeId: string) => {
-  const child = world.nodes.find(({ name }) => name.endsWith(nodeId));
-  if (!child) throw new Error(`no process for ${nodeId}`);
-  return child.process;
+  const node = world.nodes.find((candidate) => candidate.nodeId === nodeId);
+  if (!node) throw new Error(`no process for ${nodeId}`);
+  return node.child.process;
 };
 
 describe('a region', () => {

@@ -1,0 +1,66 @@
+// Emptying a node: roles go at once, and the wait ends with the last session, the deadline, or a word.
+
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { drain } from '#media-fleet/drain.ts';
+import { startClocks, stopClocks } from '#test/unit/routing/clock.ts';
+import { silent } from './media.ts';
+
+let isEmpty: boolean;
+const handOver = vi.fn();
+const begin = (deadline: number, signal = new AbortController().signal) =>
+  drain({
+    streams: {
+      handOver,
+      get isEmpty() {
+        return isEmpty;
+      },
+      load: { publishers: 0, viewers: 1, legs: 0 },
+    },
+    deadline,
+    signal,
+    log: silent,
+  });
+
+beforeEach(() => {
+  isEmpty = false;
+  handOver.mockReset();
+  stopClocks(1_790_000_000_000);
+});
+afterEach(startClocks);
+
+it('an empty node is drained at once', async () => {
+  isEmpty = true;
+  expect(await begin(60_000)).toBe(true);
+  expect(handOver).toHaveBeenCalledOnce();
+});
+
+it('waits for the last session to leave', async () => {
+  let over = false;
+  const drained = begin(60_000).finally(() => {
+    over = true;
+  });
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(over).toBe(false);
+  isEmpty = true;
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(await drained).toBe(true);
+});
+
+it('at its deadline those who are still here must go', async () => {
+  const drained = begin(60_000);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(await drained).toBe(false);
+});
+
+it('a word ends the wait', async () => {
+  const now = new AbortController();
+  const drained = begin(60_000, now.signal);
+  await vi.advanceTimersByTimeAsync(1_000);
+  now.abort();
+  expect(await drained).toBe(false);
+});
+
+it('without a deadline nobody is waited for, and no role moves for nothing', async () => {
+  expect(await begin(0)).toBe(false);
+  expect(handOver).not.toHaveBeenCalled();
+});
