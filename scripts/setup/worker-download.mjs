@@ -15,13 +15,21 @@ const SILENCE_MS = 5_000;
 const TOTAL_MS = 120_000;
 
 /**
+ * What the worker is to run on. mediasoup's rule: the major version of the kernel, on Linux only.
+ * @typedef {{ architecture: string, kernel: number }} Target
+ */
+
+/** @type {Target} */
+const THIS_MACHINE = { architecture: process.arch, kernel: Number.parseInt(os.release(), 10) };
+
+/**
  * Puts the worker at `binary`, or says why it cannot.
- * @param {string} version @param {string} binary
+ * @param {string} version @param {string} binary @param {Target} [target]
  * @returns {Promise<string | undefined>}
  */
-export async function downloadWorker(version, binary) {
+export async function downloadWorker(version, binary, target = THIS_MACHINE) {
   const base = process.env.MEDIASOUP_WORKER_PREBUILT_DOWNLOAD_BASE_URL || RELEASES;
-  const url = `${base}/${version}/${archiveName(version)}`;
+  const url = `${base}/${version}/${archiveName(version, target)}`;
   const archive = `${binary}.tgz`;
   try {
     await during('downloading the mediasoup worker', 'mediasoup worker downloaded', async () => {
@@ -37,10 +45,10 @@ export async function downloadWorker(version, binary) {
   }
 }
 
-/** mediasoup's rule: the major version of the kernel, on Linux only. @param {string} version */
-function archiveName(version) {
-  const kernel = process.platform === 'linux' ? `-kernel${Number.parseInt(os.release(), 10)}` : '';
-  return `mediasoup-worker-${version}-${process.platform}-${process.arch}${kernel}.tgz`;
+/** @param {string} version @param {Target} target */
+function archiveName(version, { architecture, kernel }) {
+  const suffix = process.platform === 'linux' ? `-kernel${kernel}` : '';
+  return `mediasoup-worker-${version}-${process.platform}-${architecture}${suffix}.tgz`;
 }
 
 /** @param {string} url @param {string} file */
