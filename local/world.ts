@@ -5,6 +5,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { DynamoControlStore } from '#routing/control-store.ts';
+import type { NodeGroup } from '#routing/node-record.ts';
 import type { RegionApi } from '#routing/region-client.ts';
 import { signToken } from '#routing/tokens.ts';
 import { Child } from './children.ts';
@@ -53,6 +54,8 @@ export interface World {
   /** What calls to nodes are signed with. */
   clusterKey: Uint8Array;
   nodes: readonly LocalNode[];
+  /** What another node of a region would be started with, its instance's metadata aside. */
+  nodeEnvironment: (region: string, group: NodeGroup) => Record<string, string>;
   gateways: readonly Child[];
   /** Ends all of it, in order. Idempotent. */
   close(): Promise<void>;
@@ -173,10 +176,24 @@ export async function startWorld({ regions, ports, env, restart }: WorldOptions)
           },
         }),
     );
+    const nodeEnvironment: World['nodeEnvironment'] = (region, group) => ({
+      ...shared,
+      MERIDIAN_REGION: region,
+      MERIDIAN_NODE_GROUP: group,
+      MERIDIAN_NODES_TABLE: nodesTable(region),
+      MERIDIAN_WORKERS: '1',
+      MERIDIAN_CONTROL_ADDRESS: '127.0.0.1',
+      MERIDIAN_CONTROL_PORT: '0',
+      MERIDIAN_INSTANCE_METADATA: 'ec2',
+      MERIDIAN_MEDIA_ADDRESS: '127.0.0.1',
+      MERIDIAN_MEDIA_PORT: '0',
+      MERIDIAN_LOG_LEVEL: process.env.MERIDIAN_LOG_LEVEL ?? 'warn',
+      ...env,
+    });
     const nodes = await Promise.all(
       regions.flatMap((region) =>
         NODES.map(({ group, number }) =>
-          startNode({ region, group, number, env: { ...shared, ...env }, restart }),
+          startNode({ nodeId: `${region}-${group}-${number}`, env: nodeEnvironment(region, group), restart }),
         ),
       ),
     );
@@ -204,6 +221,7 @@ export async function startWorld({ regions, ports, env, restart }: WorldOptions)
       tokenKey,
       clusterKey,
       nodes,
+      nodeEnvironment,
       gateways,
       close,
     };
@@ -248,35 +266,20 @@ export interface LocalNode {
 }
 
 interface NodeToStart {
-  region: string;
-  group: 'origin' | 'edge';
-  number: number;
+  nodeId: string;
+  /** Whole: what {@link World.nodeEnvironment} gives. */
   env: Record<string, string>;
   restart: boolean;
 }
 
-async function startNode({ region, group, number, env, restart }: NodeToStart): Promise<LocalNode> {
-  const nodeId = `${region}-${group}-${number}`;
+async function startNode({ nodeId, env, restart }: NodeToStart): Promise<LocalNode> {
   const metadata = await startInstanceMetadata({ instanceId: nodeId, address: '127.0.0.1' });
   const child = new Child({
     restart,
     name: `node ${nodeId}`,
     script: fileURLToPath(new URL('../media-fleet/main.ts', import.meta.url)),
     args: ['--node-id', nodeId],
-    env: {
-      MERIDIAN_REGION: region,
-      MERIDIAN_NODE_GROUP: group,
-      MERIDIAN_NODES_TABLE: nodesTable(region),
-      MERIDIAN_WORKERS: '1',
-      MERIDIAN_CONTROL_ADDRESS: '127.0.0.1',
-      MERIDIAN_CONTROL_PORT: '0',
-      MERIDIAN_INSTANCE_METADATA: 'ec2',
-      AWS_EC2_METADATA_SERVICE_ENDPOINT: metadata.endpoint,
-      MERIDIAN_MEDIA_ADDRESS: '127.0.0.1',
-      MERIDIAN_MEDIA_PORT: '0',
-      MERIDIAN_LOG_LEVEL: process.env.MERIDIAN_LOG_LEVEL ?? 'warn',
-      ...env,
-    },
+    env: { AWS_EC2_METADATA_SERVICE_ENDPOINT: metadata.endpoint, ...env },
   });
   return { nodeId, child, metadata };
 }
