@@ -44,8 +44,13 @@ export class Fleet extends Construct {
     const userData = ec2.UserData.custom(
       fill(BOOT, {
         ARCHIVE: archive?.s3ObjectUrl ?? 's3://not-built/',
-        ENVIRONMENT: Object.entries({ ...environment, MERIDIAN_NODE_GROUP: group })
-          .map(([name, value]) => `${name}=${value}`)
+        ENVIRONMENT: Object.entries({
+          ...environment,
+          MERIDIAN_NODE_GROUP: group,
+          MERIDIAN_FLEET: fleetName(group),
+        })
+          // Quoted, as systemd reads it: some hold JSON.
+          .map(([name, value]) => `${name}='${value}'`)
           .join('\n'),
       }),
     );

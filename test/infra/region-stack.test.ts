@@ -2,9 +2,15 @@
 
 import { Match } from 'aws-cdk-lib/assertions';
 import { expect, it } from 'vitest';
+import { contextFrom } from '#functions/context.ts';
 import { API_ROUTES } from '#functions/routes.ts';
 import { BUNDLES } from '#infra/bundles.ts';
+import { PORTS } from '#infra/network.ts';
+import { nodeConfigFrom } from '#media-fleet/config.ts';
 import { templates } from './stacks.ts';
+
+/** As Secrets Manager makes one: 64 letters and digits. */
+const KEY = 'Ab3'.repeat(21).concat('x');
 
 const { regions } = templates({
   stun: ['stun:stun.example.org'],
@@ -125,8 +131,12 @@ it.each(BUNDLES)('the function %s: Node 24 on arm64, its own log, no keys in its
   });
   const variables: Record<string, string> = found?.Properties.Environment.Variables;
   for (const [key, value] of Object.entries(variables)) {
-    if (key.endsWith('_KEY')) expect(value).toMatch(/^secretsmanager:meridian\//);
+    if (!key.endsWith('_KEY')) continue;
+    expect(value).toMatch(/^secretsmanager:meridian\//);
+    variables[key] = KEY;
   }
+  if (name !== 'region-health')
+    expect(contextFrom(variables).region.api).toBe('https://eu-west-1.example.org');
 });
 
 it('a function may be in the network only for Lambda’s own part', () => {
@@ -169,6 +179,45 @@ it.each(['origin', 'edge'])(
     );
   },
 );
+
+it.each(['origin', 'edge'])('the fleet %s is told what a node needs, and no key', (group) => {
+  const [template] = Object.values(
+    region.findResources('AWS::EC2::LaunchTemplate', {
+      Properties: { LaunchTemplateName: `meridian-${group}` },
+    }),
+  );
+  const script = JSON.stringify(template?.Properties.LaunchTemplateData.UserData);
+  const text: string = JSON.parse(script)['Fn::Base64'] ?? '';
+  const given = Object.fromEntries(
+    [...text.matchAll(/^([A-Z_]+)='(.*)'$/gm)].map(([, name = '', value = '']): [string, string] => [
+      name,
+      value,
+    ]),
+  );
+  expect(given).toMatchObject({
+    AWS_REGION: 'eu-west-1',
+    MERIDIAN_REGION: 'eu-west-1',
+    MERIDIAN_NODE_GROUP: group,
+    MERIDIAN_FLEET: `meridian-${group}`,
+    MERIDIAN_INSTANCE_METADATA: 'ec2',
+    MERIDIAN_CLUSTER_KEY: 'secretsmanager:meridian/cluster-key',
+    MERIDIAN_UNUSED_STREAM_TIMEOUT_MS: '120000',
+  });
+  expect(text).not.toMatch(/@[A-Z]+@/);
+  // With what its instance and Secrets Manager add, a node takes it.
+  const address = { MERIDIAN_PRIVATE_ADDRESS: '10.0.0.1', MERIDIAN_PUBLIC_ADDRESS: '203.0.113.1' };
+  const config = nodeConfigFrom({ ...given, ...address, MERIDIAN_CLUSTER_KEY: KEY }, ['--node-id', 'i-0abc']);
+  expect(config).toMatchObject({
+    MERIDIAN_NODES_TABLE: 'meridian-nodes',
+    timing: { unusedStreamTimeout: 120_000 },
+  });
+  // The security group opens what the node listens on.
+  expect(config).toMatchObject({
+    MERIDIAN_CONTROL_PORT: PORTS.control,
+    MERIDIAN_MEDIA_PORT: PORTS.media.first,
+    MERIDIAN_LEG_PORTS: { min: PORTS.legs.first, max: PORTS.legs.last },
+  });
+});
 
 it('a warm pool and schedules where the configuration has them', () => {
   const edge = {
