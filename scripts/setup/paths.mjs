@@ -13,4 +13,5 @@ function userCache() {
   return configured && path.isAbsolute(configured) ? configured : path.join(os.homedir(), '.cache');
 }
 
+export const LAMBDA_RUNTIME_CACHE = path.join(userCache(), 'meridian', 'lambda-runtime');
 export const WORKER_CACHE = path.join(userCache(), 'meridian', 'mediasoup-worker');
