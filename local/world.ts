@@ -168,6 +168,9 @@ export async function startWorld({ regions, ports, env, restart }: WorldOptions)
             ...functionKeys,
             MERIDIAN_REGION: id,
             MERIDIAN_NODES_TABLE: nodesTable(id),
+            // As nodes: what is worth a look.
+            POWERTOOLS_SERVICE_NAME: `gateway ${id}`,
+            POWERTOOLS_LOG_LEVEL: 'WARN',
             ...env,
           },
           restart,

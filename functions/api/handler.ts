@@ -9,6 +9,7 @@ import type { FunctionContext } from '../context.ts';
 import { here } from '../here.ts';
 import { askRegions, isOwnPart, json, requireSecret } from '../http/control-api.ts';
 import { endpoint, type HttpAnswer, type HttpEvent, pathParameter } from '../http/endpoint.ts';
+import { log } from '../log.ts';
 import { createPublishToken, createSubscribeToken } from './tokens.ts';
 
 /** Streams a page of the list holds. */
@@ -92,7 +93,7 @@ async function reportsHere(here: FunctionContext, stream: string): Promise<Regio
         const call = { method: 'GET', path, answer: streamReports, timeout: here.timing.call } as const;
         return (await here.nodes.call(node, call)).streams;
       } catch (error) {
-        console.warn(JSON.stringify({ level: 'warn', message: String(error), stream }));
+        log.warn(String(error), { stream });
         return [];
       }
     }),

@@ -17,6 +17,7 @@ import { Problem, parse, unavailable } from '#routing/problem.ts';
 import type { FunctionContext } from '../context.ts';
 import { here } from '../here.ts';
 import { endpoint, type HttpAnswer, type HttpEvent, jsonBody, pathParameter } from '../http/endpoint.ts';
+import { log } from '../log.ts';
 
 async function post(event: HttpEvent): Promise<HttpAnswer> {
   const stream = parse(streamName, pathParameter(event, 'stream'), 'stream');
@@ -82,7 +83,7 @@ async function passOn(here: FunctionContext, notice: Notice): Promise<void> {
         })
         .catch((error: unknown) => {
           // A node that cannot be told finds out by its own checks.
-          console.warn(JSON.stringify({ level: 'warn', message: String(error), stream: notice.stream }));
+          log.warn(String(error), { stream: notice.stream });
         }),
     ),
   );

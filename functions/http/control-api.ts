@@ -3,6 +3,7 @@
 import * as z from 'zod';
 import { Problem, parse } from '#routing/problem.ts';
 import type { FunctionContext } from '../context.ts';
+import { log } from '../log.ts';
 import { bearerToken, type HttpAnswer, type HttpEvent } from './endpoint.ts';
 
 /** `?region=self`: this region's part only; how a region asks the others. */
@@ -49,9 +50,7 @@ export async function askRegions<Answer extends z.ZodType>(
       if (!response.ok) throw new Error(`status ${response.status}`);
       return [answer.parse(await response.json())];
     } catch (error) {
-      console.warn(
-        JSON.stringify({ level: 'warn', message: `region ${id} did not answer`, error: String(error) }),
-      );
+      log.warn(`region ${id} did not answer`, { cause: String(error) });
       return [];
     }
   });

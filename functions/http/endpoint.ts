@@ -5,6 +5,7 @@ import httpCors from '@middy/http-cors';
 import httpRouter, { type Method, type Route } from '@middy/http-router';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import { Problem } from '#routing/problem.ts';
+import { log } from '../log.ts';
 
 export type HttpEvent = APIGatewayProxyEventV2;
 export type HttpAnswer = APIGatewayProxyStructuredResultV2;
@@ -92,24 +93,16 @@ const pathPattern = (path: string): RegExp => new RegExp(`^${path.replace(/\{[^}
 /** A Problem whose cause lies behind us: the caller gets the one, the log both. */
 function told(problem: Problem, event: HttpEvent): void {
   const { code, message, cause } = problem;
-  const requestId = event.requestContext?.requestId;
-  console.warn(JSON.stringify({ level: 'warn', message, code, requestId, cause: String(cause) }));
+  log.warn(message, { code, apiRequestId: event.requestContext?.requestId, cause: String(cause) });
 }
 
 /** What nobody foresaw: told in full to the log, and to the caller only that it happened. */
 function unexpected(error: unknown, event: HttpEvent): Problem {
-  console.error(
-    JSON.stringify({
-      level: 'error',
-      message: 'unexpected error',
-      requestId: event.requestContext?.requestId,
-      route: event.routeKey,
-      error:
-        error instanceof Error
-          ? { name: error.name, message: error.message, stack: error.stack }
-          : String(error),
-    }),
-  );
+  log.error('unexpected error', {
+    apiRequestId: event.requestContext?.requestId,
+    route: event.routeKey,
+    error: error instanceof Error ? error : new Error(String(error)),
+  });
   return new Problem(
     500,
     'internal-error',

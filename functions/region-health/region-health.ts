@@ -4,6 +4,7 @@ import type { ControlStore } from '#routing/control-store.ts';
 import type { NodeRegistry } from '#routing/node-registry.ts';
 import { nextStanding, type RegionStanding } from '#routing/region-standing.ts';
 import { capacityOf } from '../capacity.ts';
+import { log } from '../log.ts';
 import type { GeoDns } from './geo-dns.ts';
 
 export interface RegionHealthOptions {
@@ -36,9 +37,7 @@ export class RegionHealth {
       const message = standing.out
         ? 'the region leaves the global name'
         : 'the region is under the global name again';
-      console.warn(
-        JSON.stringify({ level: 'warn', message, region, canServe, evacuated: evacuated.has(region) }),
-      );
+      log.warn(message, { region, canServe, evacuated: evacuated.has(region) });
     }
     await dns.setOut(standing.out);
     return standing;

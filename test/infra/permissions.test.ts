@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { beforeAll, expect, it, vi } from 'vitest';
+import { log } from '#functions/log.ts';
 import type { FunctionName } from '#functions/routes.ts';
 import { call, type Handler } from '#test/unit/functions/events.ts';
 import { REGION, startRegion, type TestRegion } from '#test/unit/functions/region.ts';
@@ -44,7 +45,7 @@ async function noting(endpoint: string): Promise<string> {
 
 beforeAll(async () => {
   noted = new Set();
-  vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+  vi.spyOn(log, 'warn').mockImplementation(() => undefined);
   region = await startRegion();
   // The handlers read it when they are imported, below.
   process.env.MERIDIAN_DYNAMODB_ENDPOINT = await noting(process.env.MERIDIAN_DYNAMODB_ENDPOINT ?? '');

@@ -1,6 +1,7 @@
 // The control API: the list of live streams, a stream's tree put together from all regions, and who may ask.
 
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { log } from '#functions/log.ts';
 import type { StreamReport } from '#routing/node-messages.ts';
 import { originClaim, regionClaim } from '#test/unit/routing/samples.ts';
 import { call, type Handler } from '../events.ts';
@@ -8,7 +9,7 @@ import { REGION, startRegion, type TestRegion } from '../region.ts';
 
 let region: TestRegion;
 let handler: Handler;
-const warned = vi.spyOn(console, 'warn');
+const warned = vi.spyOn(log, 'warn');
 
 beforeAll(async () => {
   region = await startRegion();

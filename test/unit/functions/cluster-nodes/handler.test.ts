@@ -1,6 +1,7 @@
 // The nodes of all regions in Ant Media's shape.
 
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { log } from '#functions/log.ts';
 import { nodeRecord } from '#test/unit/routing/samples.ts';
 import { call, type Handler } from '../events.ts';
 import { REGION, startRegion, type TestRegion } from '../region.ts';
@@ -26,7 +27,7 @@ afterAll(() => {
 beforeEach(() => {
   region.other.says = undefined;
   region.other.asked.length = 0;
-  vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+  vi.spyOn(log, 'warn').mockImplementation(() => undefined);
 });
 
 const get = (path = '', secret = region.secret) =>

@@ -2,10 +2,11 @@
 
 import { afterAll, beforeEach, expect, it, vi } from 'vitest';
 import { bearerToken, bodyText, endpoint, jsonBody, pathParameter } from '#functions/http/endpoint.ts';
+import { log } from '#functions/log.ts';
 import { Problem } from '#routing/problem.ts';
 import { call, httpEvent } from '../events.ts';
 
-const logged = vi.spyOn(console, 'error');
+const logged = vi.spyOn(log, 'error');
 afterAll(() => logged.mockRestore());
 beforeEach(() => {
   logged.mockReset().mockImplementation(() => undefined);
@@ -86,14 +87,16 @@ it('an unexpected error is a 500 of which only the log tells more', async () => 
   expect(status).toBe(500);
   expect(headers['content-type']).toBe('application/problem+json');
   expect(body).not.toMatch(/password|stack|at /);
-  const [line] = logged.mock.calls.flat();
-  const entry: unknown = JSON.parse(String(line));
-  expect(entry).toMatchObject({
-    level: 'error',
-    route: 'POST /broken',
-    requestId: expect.any(String),
-    error: { message: 'the database password is 1234', stack: expect.stringContaining('endpoint.test.ts') },
-  });
+  expect(logged.mock.calls).toEqual([
+    [
+      'unexpected error',
+      {
+        route: 'POST /broken',
+        apiRequestId: expect.any(String),
+        error: expect.objectContaining({ message: 'the database password is 1234' }),
+      },
+    ],
+  ]);
 });
 
 it('an API with errors of its own form has them for all errors', async () => {

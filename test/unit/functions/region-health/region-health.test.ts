@@ -1,6 +1,7 @@
 // A region's check on real tables: what it reads and writes, and that the DNS follows.
 
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { log } from '#functions/log.ts';
 import { RegionHealth } from '#functions/region-health/region-health.ts';
 import { CONTROL_TABLE, type Database, nodesTable, startDatabase } from '#local/database.ts';
 import { DynamoControlStore } from '#routing/control-store.ts';
@@ -15,7 +16,7 @@ const setOut = vi.fn(async (_out: boolean) => undefined);
 let health: RegionHealth;
 
 beforeAll(() => {
-  vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+  vi.spyOn(log, 'warn').mockImplementation(() => undefined);
 });
 afterAll(() => {
   vi.restoreAllMocks();

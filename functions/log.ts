@@ -1,0 +1,5 @@
+// The functions' log: one JSON object a line, with the time, the function and what is given.
+
+import { Logger } from '@aws-lambda-powertools/logger';
+
+export const log = new Logger();
