@@ -92,6 +92,8 @@ const deploymentSchema = z
     /** Where the global stack's own parts stand: the first copy of the global tables and of the secrets. */
     globalRegion: regionId,
     regions: z.array(region).min(1),
+    /** The regions' VPCs are peered, by you: media then crosses between private addresses. */
+    peered: z.boolean().default(false),
     /** Where alarms go, by e-mail; nowhere when not given. */
     alarmEmail: z.email().optional(),
     /** STUN servers that clients are told of. */

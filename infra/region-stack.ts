@@ -199,6 +199,7 @@ export class RegionStack extends Stack {
       ...this.#environment(),
       AWS_REGION: this.#region.id,
       MERIDIAN_INSTANCE_METADATA: 'ec2',
+      MERIDIAN_CROSSING_ADDRESS: this.#deployment.peered ? 'private' : 'public',
       MERIDIAN_CLUSTER_KEY: secretReference(SECRETS.clusterKey),
     };
   }

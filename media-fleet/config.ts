@@ -31,7 +31,9 @@ const environmentSchema = z.object({
   MERIDIAN_PRIVATE_ADDRESS: address,
   /** The address that viewers, publishers and nodes of other regions reach the media ports at. */
   MERIDIAN_PUBLIC_ADDRESS: address,
-  /** The same by IPv6, where the node has one. */
+  /** Which of the two nodes of other regions reach the ports of legs at; `private` where the regions' networks are peered. */
+  MERIDIAN_CROSSING_ADDRESS: z.enum(['public', 'private']).default('public'),
+  /** The public one by IPv6, where the node has one. */
   MERIDIAN_PUBLIC_ADDRESS_V6: z.ipv6().optional(),
   /** Where the media sockets listen. */
   MERIDIAN_MEDIA_ADDRESS: z.string().default('0.0.0.0'),

@@ -67,6 +67,10 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
       publicAddress: config.MERIDIAN_PUBLIC_ADDRESS,
       publicAddressV6: config.MERIDIAN_PUBLIC_ADDRESS_V6,
       privateAddress: config.MERIDIAN_PRIVATE_ADDRESS,
+      crossingAddress:
+        config.MERIDIAN_CROSSING_ADDRESS === 'private'
+          ? config.MERIDIAN_PRIVATE_ADDRESS
+          : config.MERIDIAN_PUBLIC_ADDRESS,
       firstPort: config.MERIDIAN_MEDIA_PORT,
       legPorts: config.MERIDIAN_LEG_PORTS,
       iceConsent: timing.iceConsent,

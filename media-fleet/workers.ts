@@ -17,12 +17,14 @@ export interface WorkersOptions {
   count: number;
   /** Where media sockets listen. */
   listenAddress: string;
-  /** What viewers, publishers and other regions' nodes are told. */
+  /** What viewers and publishers are told. */
   publicAddress: string;
   /** What viewers and publishers are told besides, by IPv6. */
   publicAddressV6?: string | undefined;
   /** What nodes of the same region are told. */
   privateAddress: string;
+  /** What nodes of other regions are told. */
+  crossingAddress: string;
   /** The first worker's port, 0 for any. */
   firstPort: number;
   legPorts: { min: number; max: number };
@@ -162,12 +164,12 @@ export class Workers {
 
   /** One end of a leg, on a port of its own. */
   async createLegTransport(router: Router, crossing: boolean): Promise<PipeTransport> {
-    const { listenAddress, publicAddress, privateAddress, legPorts } = this.#options;
+    const { listenAddress, crossingAddress, privateAddress, legPorts } = this.#options;
     const transport = await router.createPipeTransport({
       listenInfo: {
         protocol: 'udp',
         ip: listenAddress,
-        announcedAddress: crossing ? publicAddress : privateAddress,
+        announcedAddress: crossing ? crossingAddress : privateAddress,
         portRange: legPorts,
       },
       enableSrtp: true,

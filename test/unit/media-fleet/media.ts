@@ -12,6 +12,7 @@ export const startWorkers = ({ publicAddress = '203.0.113.7' } = {}): Promise<Wo
     count: 1,
     listenAddress: '127.0.0.1',
     publicAddress,
+    crossingAddress: publicAddress,
     privateAddress: '127.0.0.1',
     firstPort: 0,
     legPorts: { min: 20_000, max: 59_999 },

@@ -19,6 +19,7 @@ async function start(changes: Partial<WorkersOptions> = {}): Promise<Workers> {
     count: 1,
     listenAddress: '127.0.0.1',
     publicAddress: '203.0.113.7',
+    crossingAddress: '203.0.113.8',
     privateAddress: '127.0.0.1',
     firstPort: 0,
     legPorts: { min: 20_000, max: 59_999 },
@@ -103,10 +104,10 @@ it('what is opened is counted, and uncounted when it closes, with its router or 
   expect(media.sessions).toBe(0);
 });
 
-it('a leg that crosses regions names the public address, any other the private one', async () => {
+it('a leg that crosses regions names the address for other regions, any other the private one', async () => {
   const one = await start({ privateAddress: '10.0.0.7' });
   const { router } = await openHub(one);
-  expect((await one.createLegTransport(router, true)).tuple.localAddress).toBe('203.0.113.7');
+  expect((await one.createLegTransport(router, true)).tuple.localAddress).toBe('203.0.113.8');
   expect((await one.createLegTransport(router, false)).tuple.localAddress).toBe('10.0.0.7');
 });
 
