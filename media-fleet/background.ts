@@ -14,14 +14,15 @@ export class Background {
     this.#log = log;
   }
 
-  /** Does the work, again while it fails; a failure for good is logged as `what`. */
-  run(what: string, work: () => Promise<unknown>): void {
+  /** Does the work, again while it fails; a failure for good is logged as `what`. Resolves when either is so. */
+  run(what: string, work: () => Promise<unknown>): Promise<void> {
     const running = pRetry(work, { retries: RETRIES }).then(
       () => undefined,
       (error: unknown) => this.#log.warn({ err: error }, `${what} failed`),
     );
     this.#running.add(running);
     running.finally(() => this.#running.delete(running));
+    return running;
   }
 
   /** Resolves when all that runs is done, or after `deadline` ms. */

@@ -5,6 +5,7 @@ import type { Consumer, PipeTransport } from 'mediasoup/types';
 import type { LegAccepted, LegRequest } from '#routing/node-messages.ts';
 import type { Timing } from '#routing/timing.ts';
 import { legTrackOf, srtpOf } from './leg.ts';
+import { Silence } from './silence.ts';
 import type { FedHub } from './source.ts';
 import type { Workers } from './workers.ts';
 
@@ -25,7 +26,7 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
   readonly answer: LegAccepted;
   readonly #transport: PipeTransport;
   readonly #tracks: readonly Consumer[];
-  readonly #silence: NodeJS.Timeout;
+  readonly #silence: Silence;
   #viewers = 0;
   #closed = false;
 
@@ -42,8 +43,13 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
     this.answer = answer;
     this.#transport = transport;
     this.#tracks = tracks;
-    // A child that said nothing for as long as a node may miss its heartbeats is gone.
-    this.#silence = setTimeout(() => this.close(), timing.nodeDeadAfter);
+    // For as long as a node may miss its heartbeats.
+    this.#silence = new Silence({
+      transport,
+      after: timing.nodeDeadAfter,
+      recheck: timing.nodeDeadAfter,
+      onSilent: () => this.close(),
+    });
     transport.observer.once('close', () => this.close());
   }
 
@@ -109,14 +115,14 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    clearTimeout(this.#silence);
+    this.#silence.close();
     this.#transport.close();
     this.emit('close');
   }
 
   #beat(viewers: number): void {
     if (this.#closed) return;
-    this.#silence.refresh();
+    this.#silence.heard();
     if (viewers === this.#viewers) return;
     if (viewers > 0 !== this.#viewers > 0) this.#letFlow(viewers > 0);
     this.#viewers = viewers;

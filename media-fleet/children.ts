@@ -89,6 +89,11 @@ export class Children extends EventEmitter<{ usage: [] }> {
       }
       if (this.#isOvertaken(asked)) return stale('a newer request came while the leg was being made');
       asked.leg = leg;
+    } catch (error) {
+      // What it was made of went away meanwhile: no fault of anybody's.
+      if (stream.closed || stream.source !== source)
+        return stale('the stream’s source went while the leg was being made');
+      throw error;
     } finally {
       if (asked.leg === undefined) {
         this.#asked.delete(asked);

@@ -18,7 +18,6 @@ export interface DrainOptions {
 
 /** @returns whether the node was empty in time. */
 export async function drain({ streams, deadline, signal, log }: DrainOptions): Promise<boolean> {
-  if (deadline === 0) return streams.load.publishers + streams.load.viewers === 0;
   if (deadline === 0) return streams.isEmpty;
   const until = performance.now() + deadline;
   log.info({ ...streams.load, deadline }, 'draining');

@@ -5,6 +5,7 @@ import { EventEmitter, once } from 'node:events';
 import type { Consumer, PipeTransport, Producer } from 'mediasoup/types';
 import type { LegAccepted, LegAnswer, LegRequest, LegTrack, StreamReport } from '#routing/node-messages.ts';
 import type { Timing } from '#routing/timing.ts';
+import { Silence } from './silence.ts';
 import type { FedHub, Source } from './source.ts';
 import type { Workers } from './workers.ts';
 
@@ -33,10 +34,7 @@ export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
   readonly role: Source['role'];
   readonly parent: { region: string; nodeId: string };
   readonly #transport: PipeTransport;
-  readonly #timing: Timing;
-  readonly #silence: NodeJS.Timeout;
-  #recheck: NodeJS.Timeout | undefined;
-  #heardAt = performance.now();
+  readonly #silence: Silence;
   #ended: LegEnd | undefined;
 
   private constructor(
@@ -52,8 +50,12 @@ export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
     this.role = options.crossing ? 'secondary-origin' : 'edge';
     this.parent = { region: answer.parent.region, nodeId: answer.parent.nodeId };
     this.#transport = transport;
-    this.#timing = options.timing;
-    this.#silence = setTimeout(() => void this.#silent(0), options.timing.legSilence);
+    this.#silence = new Silence({
+      transport,
+      after: options.timing.legSilence,
+      recheck: options.timing.probe,
+      onSilent: () => this.close('silent'),
+    });
     transport.observer.once('close', () => this.close('closed'));
   }
 
@@ -95,7 +97,7 @@ export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
       const listener = await stream.pulse.listen(incoming);
       listener.on('beat', ({ type, generation }) => {
         if (type === 'alive' && generation !== answer.generation) leg.close('superseded');
-        else if (type === 'alive') leg.#heard();
+        else if (type === 'alive') leg.#silence.heard();
         else if (type !== 'bye') leg.close(type);
       });
       return { leg };
@@ -121,31 +123,9 @@ export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
   close(end: LegEnd): void {
     if (this.#ended !== undefined) return;
     this.#ended = end;
-    clearTimeout(this.#silence);
-    clearTimeout(this.#recheck);
+    this.#silence.close();
     this.#transport.close();
     this.emit('end', end);
-  }
-
-  #heard(): void {
-    if (this.#ended !== undefined) return;
-    this.#heardAt = performance.now();
-    this.#silence.refresh();
-  }
-
-  /**
-   * No pulse for `legSilence`. The parent's process may only be busy while its worker goes on: as long as bytes
-   * arrive the leg is good.
-   */
-  async #silent(bytesBefore: number): Promise<void> {
-    const stats = await this.#transport.getStats().catch(() => []);
-    if (this.#ended !== undefined || performance.now() - this.#heardAt < this.#timing.legSilence) return;
-    const bytes = stats[0]?.bytesReceived ?? 0;
-    if (bytes === bytesBefore) {
-      this.close('silent');
-      return;
-    }
-    this.#recheck = setTimeout(() => void this.#silent(bytes), this.#timing.probe);
   }
 }
 

@@ -2,12 +2,14 @@
 
 import { enableCompileCache } from 'node:module';
 import { pino } from 'pino';
+import { allowFarConnections } from '#routing/far-connections.ts';
 import { withSecrets } from '#routing/secrets.ts';
 import { type NodeConfig, nodeConfigFrom } from './config.ts';
 import { Instance } from './instance.ts';
 import type { RunningNode } from './node.ts';
 
 enableCompileCache();
+allowFarConnections();
 
 /** Milliseconds for a node to close: what hangs by then is cut off. */
 const CLOSE = 5_000;

@@ -120,14 +120,21 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
     );
     // Closed meanwhile: then there is nothing to claim.
     if (this.#closed.signal.aborted) return;
-    if (!(await streamMap.claimOrigin(claim, seen)))
-      throw new Overtaken('another origin wrote its claim first');
+    // Ours from now on: where the answer is lost the item may stand all the same, and only we would release it.
     this.#claim = claim;
-    // Closed while the claim was being written: nobody else will release it.
-    if (this.#closed.signal.aborted) {
-      this.#release();
-      return;
+    let written = true;
+    try {
+      written = await streamMap.claimOrigin(claim, seen);
+    } finally {
+      if (!written) this.#claim = undefined;
+      // Closed while the claim was being written: what was released then may have come after.
+      else if (this.#closed.signal.aborted) {
+        this.#claim = claim;
+        this.#release();
+      }
     }
+    if (!written) throw new Overtaken('another origin wrote its claim first');
+    if (this.#closed.signal.aborted) return;
     this.#judge({ ...claims, origins: [...claims.origins.filter((other) => other !== seen), claim] });
     this.#tellOthers(claims, claim);
   }
@@ -198,6 +205,8 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
     if (claim === undefined) return;
     this.#claim = undefined;
     const { streamMap, background } = this.#options;
-    background.run(`releasing the origin claim of ${claim.stream}`, () => streamMap.releaseOrigin(claim));
+    void background.run(`releasing the origin claim of ${claim.stream}`, () =>
+      streamMap.releaseOrigin(claim),
+    );
   }
 }

@@ -57,8 +57,7 @@ export class Peers {
   /** The record of a node that the registry holds for dead, if it still answers its control port. */
   async revived(holder: Holder): Promise<NodeRecord | undefined> {
     const node = this.#lastKnown.find((known) => holds([known], holder));
-    if (node === undefined || this.#isSuspect(node)) return undefined;
-    return (await this.probe(node)) ? node : undefined;
+    return node && (await this.probe(node)) ? node : undefined;
   }
 
   /** Asks a node that failed us whether it lives; one that does not say so in time is not asked again for a while. */
@@ -70,7 +69,10 @@ export class Peers {
         answer: nodeStatus,
         timeout: this.#timing.probe,
       });
-      if (incarnation === node.incarnation) return true;
+      if (incarnation === node.incarnation) {
+        this.#suspects.delete(keyOf(node));
+        return true;
+      }
     } catch {
       // Whatever it was, the node did not say that it lives.
     }

@@ -125,9 +125,10 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
    * The node is to be emptied: the children look for another parent, and where this node is the secondary origin one of
    * them, or the next that joins, claims the role. Its leg takes ours' place; then this node pulls from there.
    */
-  handOver(): void {
-    this.#release();
-    this.#stream.dismissChildren();
+  async handOver(): Promise<void> {
+    // First: a child that looks before the release stands would be led here again.
+    await this.#release();
+    if (!this.#ended) this.#stream.dismissChildren();
   }
 
   close(end: PullEnd): void {
@@ -141,7 +142,7 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     // At once: whoever joins now must not find a source that is on its way out.
     if (this.#leg) this.#stream.detach(this.#leg);
     this.#leg?.close('closed');
-    this.#release();
+    void this.#release();
     this.emit('end', end);
   }
 
@@ -209,7 +210,7 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
       return 'lost';
     }
     if (plan.step === 'pull') {
-      this.#release();
+      void this.#release();
       const parent = nodes.find((node) => holds([node], plan.from));
       return parent ? this.#pullFrom(parent, plan.from.epoch, nodes) : 'retry';
     }
@@ -222,7 +223,7 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     this.#claim = claim;
     // Ended while the claim was being written: nobody else will release it.
     if (this.#ended) {
-      this.#release();
+      void this.#release();
       return 'lost';
     }
     return this.#cross({ origin: plan.origin, epoch: claim.epoch });
@@ -332,12 +333,14 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
   }
 
   /** Gives up the region's claim where this node holds it. */
-  #release(): void {
+  async #release(): Promise<void> {
     const claim = this.#claim;
     if (claim === undefined) return;
     this.#claim = undefined;
     const { streamMap, background } = this.#context;
-    background.run(`releasing the region claim of ${claim.stream}`, () => streamMap.releaseRegion(claim));
+    await background.run(`releasing the region claim of ${claim.stream}`, () =>
+      streamMap.releaseRegion(claim),
+    );
   }
 
   #watchUsage(): void {

@@ -2,6 +2,7 @@
 
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
+import { type OriginClaim, type RegionClaim, sameHolder } from '#routing/claims.ts';
 import type {
   LegAnswer,
   LegRequest,
@@ -169,8 +170,28 @@ export class Streams {
     const entry = await this.#entries.get(request.stream);
     // A secondary origin whose own leg is on its way makes its children wait rather than go.
     if (entry?.stream.source === undefined) await entry?.pull?.nextLeg().catch(() => undefined);
-    if (entry === undefined) throw notHere({ self: this.#options.self, name: request.stream });
+    if (entry === undefined || (entry.publishers.size === 0 && entry.pull === undefined)) {
+      this.#disown(request.stream);
+      throw notHere({ self: this.#options.self, name: request.stream });
+    }
     return entry.stream.children.feed(request);
+  }
+
+  /**
+   * A child was sent here for a stream that this node has not got: a claim of ours that was never released sent it. The
+   * region could not watch, or the stream never end, for as long as this node lives.
+   */
+  #disown(name: string): void {
+    const { self, streamMap, background } = this.#options;
+    void background.run(`releasing what this node does not hold of ${name}`, async () => {
+      const { origins, regions } = await streamMap.read(name, { consistent: true });
+      // It may have come meanwhile.
+      if (this.#entries.has(name)) return;
+      const mine = ({ releasedAt, ...claim }: OriginClaim | RegionClaim) =>
+        releasedAt === undefined && sameHolder(claim, self);
+      for (const claim of origins.filter(mine)) await streamMap.releaseOrigin(claim);
+      for (const claim of regions.filter(mine)) await streamMap.releaseRegion(claim);
+    });
   }
 
   /** Something about a stream changed elsewhere. */
@@ -183,7 +204,7 @@ export class Streams {
 
   /** Gives roles to others as far as others can take them; sessions stay. */
   handOver(): void {
-    for (const { pull } of this.#open.values()) pull?.handOver();
+    for (const { pull } of this.#open.values()) void pull?.handOver();
   }
 
   /** What this node has of one stream, or of all; a stream that waits for its publisher included. */

@@ -102,7 +102,7 @@ export class Sweep {
     const { streamMap, peers, background, log } = this.#options;
     if (await peers.revived(claim)) return false;
     log.warn({ stream: claim.stream, nodeId: claim.nodeId }, 'releasing the claim of an origin that is gone');
-    background.run(`releasing the dead origin claim of ${claim.stream}`, () =>
+    void background.run(`releasing the dead origin claim of ${claim.stream}`, () =>
       streamMap.releaseOrigin(claim),
     );
     return true;

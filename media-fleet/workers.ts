@@ -56,6 +56,24 @@ const HUNG_AFTER = 5_000;
 /** Viewers of a stream stay on its own worker up to this many sessions there; then other workers' cores are worth a pipe. */
 const SESSIONS_BEFORE_SPREADING = 100;
 
+/**
+ * mediasoup closes a worker when this process is told to end; ours drains first. So the listeners that `make` adds for
+ * signals are taken off again.
+ */
+async function withoutSignals<T>(make: () => Promise<T>): Promise<T> {
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  const before = new Map(signals.map((signal) => [signal, new Set(process.listeners(signal))]));
+  try {
+    return await make();
+  } finally {
+    for (const signal of signals) {
+      for (const listener of process.listeners(signal)) {
+        if (!before.get(signal)?.has(listener)) process.off(signal, listener);
+      }
+    }
+  }
+}
+
 /** Starts, counts and replaces the workers, and makes every router and transport of the node. */
 export class Workers {
   readonly #options: WorkersOptions;
@@ -81,7 +99,7 @@ export class Workers {
 
   async #startOne(index: number): Promise<void> {
     const { listenAddress, publicAddress, publicAddressV6, firstPort, log } = this.#options;
-    const worker = await createWorker({ logLevel: 'warn' });
+    const worker = await withoutSignals(() => createWorker({ logLevel: 'warn' }));
     const port = firstPort === 0 ? {} : { port: firstPort + index };
     const sockets = [
       { ip: listenAddress, announcedAddress: publicAddress, ...port },
@@ -119,7 +137,8 @@ export class Workers {
       this.#startOne(index).catch((failure: unknown) => {
         log.fatal({ err: failure, worker: index }, 'no media worker can be started in place of the dead one');
         process.exitCode = 1;
-        process.kill(process.pid, 'SIGTERM');
+        // At once: without its workers the node has nothing to drain.
+        process.kill(process.pid, 'SIGINT');
       });
     });
   }

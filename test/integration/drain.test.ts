@@ -73,6 +73,28 @@ test('a secondary origin drains: its role moves, its viewers stay, and it ends w
   expect((await registry.list()).map(({ nodeId }) => nodeId)).not.toContain(node.nodeId);
 });
 
+test('SIGTERM to an origin drains too: its publisher and their viewers stay, a second one ends it', async () => {
+  const stream = newStream('sigterm');
+  const publisher = await publish(stream, region(0));
+  const viewer = await watch(stream, region(0));
+  await viewer.watch(3);
+  const node = world.nodes.find(({ nodeId }) => nodeId === `${region(0).id}-origin-1`) ?? never();
+  const exited = once(node.child.process, 'exit');
+  node.child.process.kill('SIGTERM');
+  const registry = new DynamoNodeRegistry(world.database.documents, nodesTable(region(0).id));
+  await eventually(
+    async () => (await registry.list()).find(({ nodeId }) => nodeId === node.nodeId)?.state,
+    (state) => state === 'DRAINING',
+  );
+  viewer.frames = 0;
+  await viewer.watch(20);
+  expect(publisher.connection.connectionState).toBe('connected');
+  // Nobody else may publish there now.
+  await expect(publish(newStream('late'), region(0))).rejects.toMatchObject({ status: 503 });
+  node.child.process.kill('SIGTERM');
+  expect(await exited).toEqual([0, null]);
+});
+
 function never(): never {
   throw new Error('not live');
 }

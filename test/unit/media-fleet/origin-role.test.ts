@@ -226,6 +226,25 @@ it('closed while its claim is being written, it releases what was written', asyn
   );
 });
 
+it('a claim whose answer was lost is released all the same', async () => {
+  const role = newRole('i-1', {
+    streamMap: {
+      ...mapWithOutage().streamMap,
+      read: (...args) => map.read(...args),
+      claimOrigin: async (...args) => {
+        await map.claimOrigin(...args);
+        throw new Error('the answer was lost');
+      },
+    },
+  });
+  role.take();
+  await vi.waitFor(async () => expect(await origins()).toHaveLength(1));
+  role.close();
+  await vi.waitFor(async () =>
+    expect((await origins()).map(({ releasedAt }) => typeof releasedAt)).toEqual(['number']),
+  );
+});
+
 it('of two that write at once both end with an epoch of their own, the newer one active', async () => {
   const [one, two] = [newRole('i-1'), newRole('i-2')];
   const over = Promise.race([next(one, 'lost'), next(two, 'lost')]);
