@@ -1,5 +1,6 @@
 // The form of a deployment's configuration, its defaults, and what is refused before anything is synthesised.
 
+import { BlockList } from 'node:net';
 import * as z from 'zod';
 import { regionId } from '#routing/names.ts';
 import { timingFrom, timingVariable } from '#routing/timing.ts';
@@ -11,11 +12,20 @@ const domainName = z
     'a domain name in small letters',
   );
 
-const capacity = z.number().int().min(0).max(5_000);
+/** Instances of one group. */
+const capacity = z.number().int().min(1).max(5_000);
+
+/** A number, a list, a range or a step, as Auto Scaling's scheduled actions take them. */
+const CRON_FIELD = /^(\*|\d{1,2}(-\d{1,2})?)(\/\d{1,2})?(,\d{1,2}(-\d{1,2})?(\/\d{1,2})?)*$/;
 
 const schedule = z.strictObject({
-  /** As `0 18 * * 5`, minute hour day month weekday, in UTC. */
-  cron: z.string().regex(/^(\S+ ){4}\S+$/, 'five fields: minute hour day month weekday'),
+  /** As `0 18 * * 5`: minute hour day month weekday, in UTC. */
+  cron: z
+    .string()
+    .refine(
+      (text) => text.split(' ').length === 5 && text.split(' ').every((field) => CRON_FIELD.test(field)),
+      'five fields of numbers: minute hour day month weekday',
+    ),
   min: capacity.optional(),
   max: capacity.optional(),
   desired: capacity.optional(),
@@ -24,7 +34,7 @@ const schedule = z.strictObject({
 /** The size of one group of nodes in one region, and what it follows. */
 const fleet = z
   .strictObject({
-    /** EC2 instance types of one architecture, the first preferred. */
+    /** An EC2 instance type; its name tells the architecture. */
     instanceType: z
       .string()
       .regex(/^[a-z][a-z0-9-]*\.[a-z0-9-]+$/, 'an EC2 instance type such as c7g.xlarge'),
@@ -33,23 +43,58 @@ const fleet = z
     /** Percent of the instances' CPU that target tracking keeps. */
     targetCpu: z.number().min(10).max(80).default(50),
     /** Stopped instances that are ready to start; 0: none. */
-    warm: capacity.default(0),
+    warm: z.number().int().min(0).max(5_000).default(0),
     /** Sizes at certain times, for events that are known before. */
     schedules: z.array(schedule).default([]),
   })
-  .refine(({ min, max }) => min <= max, { path: ['max'], message: 'less than min' });
+  .superRefine(({ min, max, schedules }, context) => {
+    const issue = (path: (string | number)[], message: string) =>
+      context.addIssue({ code: 'custom', path, message });
+    if (min > max) issue(['max'], 'less than min');
+    for (const [index, at] of schedules.entries()) {
+      const path = ['schedules', index];
+      const sizes = [at.min, at.max, at.desired].filter((size) => size !== undefined);
+      if (sizes.length === 0) issue(path, 'changes nothing: give min, max or desired');
+      const [least, most] = [at.min ?? min, at.max ?? max];
+      if (least > most) issue(path, `min ${least} is more than max ${most}`);
+      if (at.desired !== undefined && (at.desired < least || at.desired > most)) {
+        issue([...path, 'desired'], `not from min ${least} to max ${most}`);
+      }
+    }
+  });
 export type FleetConfig = z.infer<typeof fleet>;
+
+/** The network and length of `10.1.0.0/16`. */
+const parts = (cidr: string): [string, number] => {
+  const [network = '', length = ''] = cidr.split('/');
+  return [network, Number(length)];
+};
+
+/** Whether two ranges share an address. */
+function overlap(one: string, other: string): boolean {
+  const contains = (outer: string, inner: string) => {
+    const range = new BlockList();
+    range.addSubnet(...parts(outer));
+    return range.check(parts(inner)[0]);
+  };
+  return contains(one, other) || contains(other, one);
+}
 
 const region = z.strictObject({
   id: regionId,
   /** The VPC's IPv4 range; regions whose VPCs are to be peered need different ones. */
   cidr: z
-    .string()
-    .regex(/^(\d{1,3}\.){3}\d{1,3}\/(1[6-9]|2[0-4])$/, 'an IPv4 range of /16 to /24, as 10.1.0.0/16'),
+    .cidrv4('an IPv4 range, as 10.1.0.0/16')
+    .refine(
+      (text) => parts(text)[1] >= 16 && parts(text)[1] <= 22,
+      'from /16 to /22: it holds two subnets a zone',
+    ),
   /** Letters of the availability zones; at least two, as a zone may fail. */
   zones: z
     .array(z.string().regex(/^[a-z]$/, 'one letter'))
     .min(2)
+    .max(4)
+    .refine((letters) => new Set(letters).size === letters.length, 'each letter once')
     .default(['a', 'b']),
   /** Nodes that take publishers. */
   origin: fleet.prefault({ instanceType: 'c7g.large', min: 1, max: 4 }),
@@ -79,6 +124,9 @@ const timings = z.record(z.string(), z.number().int()).superRefine((given, conte
 export const timingVariables = (given: Readonly<Record<string, number>>): Record<string, string> =>
   Object.fromEntries(Object.entries(given).map(([name, value]) => [timingVariable(name), String(value)]));
 
+/** Milliseconds: Auto Scaling's longest hook is two hours, and the node must end before it. */
+const LONGEST_DRAIN = 6_600_000;
+
 const deploymentSchema = z
   .strictObject({
     account: z.string().regex(/^\d{12}$/, 'an AWS account id of 12 digits'),
@@ -107,21 +155,31 @@ const deploymentSchema = z
       .strictObject({ rate: z.number().min(1), burst: z.number().int().min(1) })
       .default({ rate: 500, burst: 1_000 }),
   })
-  .superRefine(({ regions, globalRegion, globalName, zone, stun, iceServersSecret }, context) => {
-    const issue = (path: (string | number)[], message: string) =>
-      context.addIssue({ code: 'custom', path, message });
-    for (const [index, { id, cidr }] of regions.entries()) {
-      const before = regions.slice(0, index);
-      if (before.some((other) => other.id === id)) issue(['regions', index, 'id'], `${id} stands here twice`);
-      if (before.some((other) => other.cidr === cidr))
-        issue(['regions', index, 'cidr'], `${cidr} is another region's, too`);
-    }
-    if (!regions.some(({ id }) => id === globalRegion))
-      issue(['globalRegion'], `${globalRegion} is none of the regions`);
-    if (!globalName.endsWith(`.${zone.name}`))
-      issue(['globalName'], `${globalName} is not in the zone ${zone.name}`);
-    if (stun.length > 0 && iceServersSecret !== undefined) issue(['stun'], 'give this or iceServersSecret');
-  });
+  .superRefine(
+    ({ regions, globalRegion, globalName, zone, peered, stun, iceServersSecret, timings }, context) => {
+      const issue = (path: (string | number)[], message: string) =>
+        context.addIssue({ code: 'custom', path, message });
+      for (const [index, { id, cidr }] of regions.entries()) {
+        const before = regions.slice(0, index);
+        if (before.some((other) => other.id === id))
+          issue(['regions', index, 'id'], `${id} stands here twice`);
+        if (peered && before.some((other) => overlap(other.cidr, cidr)))
+          issue(
+            ['regions', index, 'cidr'],
+            `${cidr} shares addresses with another region's, and they are peered`,
+          );
+        if (globalName === `${id}.${zone.name}`)
+          issue(['globalName'], `${globalName} is a region's own name`);
+      }
+      if ((timings.drain ?? 0) > LONGEST_DRAIN)
+        issue(['timings', 'drain'], `an instance that ends is held for ${LONGEST_DRAIN} ms at the most`);
+      if (!regions.some(({ id }) => id === globalRegion))
+        issue(['globalRegion'], `${globalRegion} is none of the regions`);
+      if (!globalName.endsWith(`.${zone.name}`))
+        issue(['globalName'], `${globalName} is not in the zone ${zone.name}`);
+      if (stun.length > 0 && iceServersSecret !== undefined) issue(['stun'], 'give this or iceServersSecret');
+    },
+  );
 
 export type DeploymentInput = z.input<typeof deploymentSchema>;
 export type Deployment = z.output<typeof deploymentSchema>;

@@ -6,6 +6,7 @@ import * as autoscaling from 'aws-cdk-lib/aws-autoscaling';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
+import type { LifecycleHook } from '#routing/names.ts';
 import type { NodeGroup } from '#routing/node-record.ts';
 import { architectureOf, nodeArtifact } from './artifact.ts';
 import { justify } from './checks.ts';
@@ -20,13 +21,15 @@ export interface FleetProps {
   role: iam.IRole;
   /** For /etc/meridian.env. */
   environment: Record<string, string>;
+  /** Milliseconds that a node may take to drain. */
+  drain: number;
 }
 
-/**
- * An instance may be this long in its terminating hook before Auto Scaling ends it all the same: the drain's deadline
- * (30 min) and a little more.
- */
-const DRAIN_HOOK = Duration.minutes(35);
+/** How much longer than its drain an instance may be in its terminating hook before Auto Scaling ends it all the same. */
+const AFTER_DRAIN = Duration.minutes(5);
+
+/** An instance whose node is not SERVING by then is ended, and another started. */
+const LAUNCH_HOOK = Duration.minutes(5);
 
 /** From boot to SERVING, with room: Auto Scaling counts an instance's load from then on. */
 const WARM_UP = Duration.seconds(90);
@@ -36,7 +39,11 @@ const BOOT = readFileSync(new URL('boot.sh', import.meta.url), 'utf8');
 export class Fleet extends Construct {
   readonly group: autoscaling.AutoScalingGroup;
 
-  constructor(scope: Construct, id: string, { group, config, network, role, environment }: FleetProps) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { group, config, network, role, environment, drain }: FleetProps,
+  ) {
     super(scope, id);
     const architecture = architectureOf(config.instanceType);
     const archive = nodeArtifact(this, Stack.of(this), architecture);
@@ -91,7 +98,8 @@ export class Fleet extends Construct {
       // A new version drains one old node after another; viewers and legs move meanwhile.
       updatePolicy: autoscaling.UpdatePolicy.rollingUpdate({
         maxBatchSize: 1,
-        minInstancesInService: config.min,
+        // CloudFormation wants it to be less than the most.
+        minInstancesInService: Math.min(config.min, config.max - 1),
       }),
     });
     justify(
@@ -99,11 +107,18 @@ export class Fleet extends Construct {
       'AS3',
       'Scaling is seen by the group metrics and alarms; each event by e-mail would be noise.',
     );
+    // Without it an instance counts as soon as it runs: an update would end the old node before the new one serves.
+    this.group.addLifecycleHook('Launch', {
+      lifecycleHookName: hook('launch'),
+      lifecycleTransition: autoscaling.LifecycleTransition.INSTANCE_LAUNCHING,
+      heartbeatTimeout: LAUNCH_HOOK,
+      defaultResult: autoscaling.DefaultResult.ABANDON,
+    });
     // The node sees its own state by IMDS, drains, and completes the hook itself (media-fleet/drain.ts).
     this.group.addLifecycleHook('Drain', {
-      lifecycleHookName: 'drain',
+      lifecycleHookName: hook('drain'),
       lifecycleTransition: autoscaling.LifecycleTransition.INSTANCE_TERMINATING,
-      heartbeatTimeout: DRAIN_HOOK,
+      heartbeatTimeout: Duration.millis(drain).plus(AFTER_DRAIN),
       defaultResult: autoscaling.DefaultResult.CONTINUE,
     });
     this.group.scaleOnCpuUtilization('Cpu', { targetUtilizationPercent: config.targetCpu });
@@ -121,6 +136,9 @@ export class Fleet extends Construct {
     Tags.of(this.group).add('Name', `meridian ${group}`);
   }
 }
+
+/** A node completes it by this name (media-fleet/lifecycle.ts). */
+const hook = (name: LifecycleHook): string => name;
 
 /** `@NAME@` in the script becomes the value. */
 const fill = (script: string, values: Record<string, string>): string =>

@@ -6,6 +6,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import type { FunctionName } from '#functions/routes.ts';
 import { nodeGroup } from '#routing/node-record.ts';
+import { timingFrom } from '#routing/timing.ts';
 import { Alarms } from './alarms.ts';
 import { Api } from './api.ts';
 import { justify } from './checks.ts';
@@ -69,6 +70,7 @@ export class RegionStack extends Stack {
           network,
           role,
           environment: this.#nodeEnvironment(),
+          drain: timingFrom(timingVariables(deployment.timings)).drain,
         }),
     );
     const health = new RegionHealthSchedule(this, 'Health', {

@@ -18,7 +18,7 @@ export interface DrainOptions {
 
 /** @returns whether the node was empty in time. */
 export async function drain({ streams, deadline, signal, log }: DrainOptions): Promise<boolean> {
-  if (deadline === 0) return streams.isEmpty;
+  if (deadline === 0 || signal.aborted) return streams.isEmpty;
   const until = performance.now() + deadline;
   log.info({ ...streams.load, deadline }, 'draining');
   streams.handOver();
@@ -28,7 +28,8 @@ export async function drain({ streams, deadline, signal, log }: DrainOptions): P
       return true;
     }
     const left = until - performance.now();
-    if (signal.aborted || left <= 0) {
+    if (signal.aborted) return false;
+    if (left <= 0) {
       log.warn(streams.load, 'not empty, and the time is up');
       return false;
     }

@@ -53,9 +53,18 @@ export class Instance {
     return id;
   }
 
-  /** Resolves when the group wants it in service, at once outside of a group; one in a warm pool waits. */
-  inService(signal: AbortSignal): Promise<void> {
-    return this.#until((state) => state === undefined || state === IN_SERVICE, signal);
+  /**
+   * Resolves when the group wants it in service, at once outside of a group; one in a warm pool waits.
+   * @param onWarm called once where it has to wait: the group then waits for the word that it is ready to be stopped.
+   */
+  inService(signal: AbortSignal, onWarm: () => void): Promise<void> {
+    let told = false;
+    return this.#until((state) => {
+      if (state === undefined || state === IN_SERVICE) return true;
+      if (!told) onWarm();
+      told = true;
+      return false;
+    }, signal);
   }
 
   /** Resolves when the group wants it gone. */

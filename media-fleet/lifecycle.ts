@@ -1,19 +1,23 @@
-// The end of an instance: its group waits in a hook until the node is drained, and is told when that is so.
+// What an instance's Auto Scaling Group waits for: that its node serves, and that it is drained.
 
 import { AutoScalingClient, CompleteLifecycleActionCommand } from '@aws-sdk/client-auto-scaling';
+import type { LifecycleHook } from '#routing/names.ts';
 
-/** The hook of every group of nodes (infra/fleet.ts). */
-export const DRAIN_HOOK = 'drain';
+export interface HookOptions {
+  fleet: string;
+  instanceId: string;
+  hook: LifecycleHook;
+}
 
-/** @throws Error when Auto Scaling does not take it: the hook then ends by its own time-out. */
-export async function completeDrain(
+/** @throws Error when Auto Scaling does not take it: no such wait, or no answer; the hook then ends by its own time-out. */
+export async function completeHook(
   client: AutoScalingClient,
-  { fleet, instanceId }: { fleet: string; instanceId: string },
+  { fleet, instanceId, hook }: HookOptions,
 ): Promise<void> {
   await client.send(
     new CompleteLifecycleActionCommand({
       AutoScalingGroupName: fleet,
-      LifecycleHookName: DRAIN_HOOK,
+      LifecycleHookName: hook,
       InstanceId: instanceId,
       LifecycleActionResult: 'CONTINUE',
     }),

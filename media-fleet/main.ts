@@ -3,6 +3,7 @@
 import { enableCompileCache } from 'node:module';
 import { pino } from 'pino';
 import { allowFarConnections } from '#routing/far-connections.ts';
+import type { LifecycleHook } from '#routing/names.ts';
 import { withSecrets } from '#routing/secrets.ts';
 import { type NodeConfig, nodeConfigFrom } from './config.ts';
 import { Instance } from './instance.ts';
@@ -24,8 +25,9 @@ const now = new AbortController();
 const { startNode } = await import('./node.ts');
 
 try {
-  await instance?.inService(now.signal);
+  await instance?.inService(now.signal, () => void tellGroup('launch'));
   endWhenTold(await startNode(config, log));
+  await tellGroup('launch');
   process.send?.({ ready: config.nodeId });
 } catch (error) {
   log.fatal({ err: error }, 'the node cannot start');
@@ -69,16 +71,19 @@ async function endNode(node: RunningNode): Promise<void> {
   await node.drain(now.signal);
   setTimeout(() => process.exit(1), CLOSE).unref();
   await node.close();
-  if (instance && config.MERIDIAN_FLEET !== undefined) await tellGroup(config.MERIDIAN_FLEET);
+  await tellGroup('drain');
   process.exit();
 }
 
 /** The group waits in its hook for this; without it, until the hook's time is over. */
-async function tellGroup(fleet: string): Promise<void> {
-  const { autoScalingClient, completeDrain } = await import('./lifecycle.ts');
+async function tellGroup(hook: LifecycleHook): Promise<void> {
+  const fleet = config.MERIDIAN_FLEET;
+  if (instance === undefined || fleet === undefined) return;
+  const { autoScalingClient, completeHook } = await import('./lifecycle.ts');
   try {
-    await completeDrain(autoScalingClient(config.MERIDIAN_REGION), { fleet, instanceId: config.nodeId });
+    await completeHook(autoScalingClient(config.MERIDIAN_REGION), { fleet, instanceId: config.nodeId, hook });
   } catch (error) {
-    log.warn({ err: error }, 'the Auto Scaling Group was not told that the node is drained');
+    // A node that only starts again on its instance is not waited for.
+    log.info({ err: error, hook }, 'the Auto Scaling Group did not take the word for its hook');
   }
 }

@@ -25,3 +25,6 @@ export const nodeId = z
 
 /** One start of a node's process: new at every start, so that what an earlier start held is known to be void. */
 export const incarnation = z.string().min(8).max(64);
+
+/** Where an instance's Auto Scaling Group waits: until its node serves, and until it is drained. */
+export type LifecycleHook = 'launch' | 'drain';

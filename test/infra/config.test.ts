@@ -23,6 +23,12 @@ it('a region’s own name stands in the zone', () => {
 });
 
 const region = { id: 'us-east-1', cidr: '10.1.0.0/16' };
+const scheduled = (sizes: Record<string, number>) => ({
+  instanceType: 'c7g.large',
+  min: 1,
+  max: 2,
+  schedules: [{ cron: '0 18 * * 5', ...sizes }],
+});
 
 it.each<[string, Record<string, unknown>]>([
   ['account', { account: '12' }],
@@ -34,8 +40,8 @@ it.each<[string, Record<string, unknown>]>([
   ['regions[0].cidr', { regions: [{ ...region, cidr: '10.1.0.0/8' }] }],
   ['regions[1].id: us-east-1 stands here twice', { regions: [region, { ...region, cidr: '10.9.0.0/16' }] }],
   [
-    'regions[1].cidr: 10.1.0.0/16 is another region',
-    { regions: [region, { id: 'eu-west-1', cidr: '10.1.0.0/16' }] },
+    'regions[1].cidr: 10.1.4.0/22 shares addresses',
+    { peered: true, regions: [region, { id: 'eu-west-1', cidr: '10.1.4.0/22' }] },
   ],
   ['regions[0].zones', { regions: [{ ...region, zones: ['a'] }] }],
   [
@@ -59,6 +65,21 @@ it.each<[string, Record<string, unknown>]>([
     },
   ],
   ['regions[0]: Unrecognized key: "zoness"', { regions: [{ ...region, zoness: ['a', 'b'] }] }],
+  ['regions[0].zones: each letter once', { regions: [{ ...region, zones: ['a', 'a'] }] }],
+  ['regions[0].cidr', { regions: [{ ...region, cidr: '999.1.0.0/16' }] }],
+  ['regions[0].cidr: from /16 to /22', { regions: [{ ...region, cidr: '10.1.0.0/24' }] }],
+  ['regions[0].edge.schedules[0]: changes nothing', { regions: [{ ...region, edge: scheduled({}) }] }],
+  [
+    'regions[0].edge.schedules[0]: min 9 is more than max 2',
+    { regions: [{ ...region, edge: scheduled({ min: 9 }) }] },
+  ],
+  [
+    'regions[0].edge.schedules[0].desired: not from',
+    { regions: [{ ...region, edge: scheduled({ desired: 9 }) }] },
+  ],
+  ['regions[0].edge.min', { regions: [{ ...region, edge: { instanceType: 'c7g.large', min: 0, max: 0 } }] }],
+  ['globalName: us-east-1.example.org is a region', { globalName: 'us-east-1.example.org' }],
+  ['timings.drain: an instance that ends is held', { timings: { drain: 7_200_000 } }],
   ['alarmEmail', { alarmEmail: 'me' }],
   ['stun[0]', { stun: ['stun.example.org'] }],
   ['stun: give this or iceServersSecret', { stun: ['stun:a.example'], iceServersSecret: 'meridian/ice' }],

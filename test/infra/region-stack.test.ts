@@ -172,6 +172,11 @@ it.each(['origin', 'edge'])(
       HeartbeatTimeout: 2_100,
       DefaultResult: 'CONTINUE',
     });
+    region.hasResourceProperties('AWS::AutoScaling::LifecycleHook', {
+      LifecycleTransition: 'autoscaling:EC2_INSTANCE_LAUNCHING',
+      HeartbeatTimeout: 300,
+      DefaultResult: 'ABANDON',
+    });
     region.resourcePropertiesCountIs(
       'AWS::AutoScaling::ScalingPolicy',
       { PolicyType: 'TargetTrackingScaling' },

@@ -43,13 +43,15 @@ it('one without a token is not answered, so the client asks with one', async () 
 it('one in a warm pool waits until its group wants it', async () => {
   metadata.setTargetState('Warmed:Stopped');
   let wanted = false;
-  const waiting = new Instance().inService(AbortSignal.timeout(15_000)).then(() => {
+  const onWarm = vi.fn();
+  const waiting = new Instance().inService(AbortSignal.timeout(15_000), onWarm).then(() => {
     wanted = true;
   });
   await new Instance().id();
   expect(wanted).toBe(false);
   metadata.setTargetState('InService');
   await waiting;
+  expect(onWarm).toHaveBeenCalledOnce();
 });
 
 it('outside of any group it is in service at once', async () => {
@@ -59,7 +61,7 @@ it('outside of any group it is in service at once', async () => {
   });
   onTestFinished(() => service.close());
   vi.stubEnv('AWS_EC2_METADATA_SERVICE_ENDPOINT', service.url);
-  await new Instance().inService(AbortSignal.timeout(5_000));
+  await new Instance().inService(AbortSignal.timeout(5_000), () => expect.unreachable());
 });
 
 it('its end is heard, though a look failed in between; and nobody waits past the signal', async () => {

@@ -1,18 +1,18 @@
-// What Auto Scaling is told when a node is drained.
+// What Auto Scaling is told when a node serves, and when it is drained.
 
 import { AutoScalingClient, CompleteLifecycleActionCommand } from '@aws-sdk/client-auto-scaling';
 import { mockClient } from 'aws-sdk-client-mock';
 import { expect, it } from 'vitest';
-import { autoScalingClient, completeDrain } from '#media-fleet/lifecycle.ts';
+import { autoScalingClient, completeHook } from '#media-fleet/lifecycle.ts';
 
-it('the hook of this instance goes on', async () => {
+it.each(['launch', 'drain'] as const)('the hook %s of this instance goes on', async (hook) => {
   const autoScaling = mockClient(AutoScalingClient);
   autoScaling.on(CompleteLifecycleActionCommand).resolves({});
-  await completeDrain(autoScalingClient('eu-west-1'), { fleet: 'meridian-edge', instanceId: 'i-0abc' });
+  await completeHook(autoScalingClient('eu-west-1'), { fleet: 'meridian-edge', instanceId: 'i-0abc', hook });
   expect(autoScaling.calls().map(({ args }) => args[0].input)).toEqual([
     {
       AutoScalingGroupName: 'meridian-edge',
-      LifecycleHookName: 'drain',
+      LifecycleHookName: hook,
       InstanceId: 'i-0abc',
       LifecycleActionResult: 'CONTINUE',
     },
