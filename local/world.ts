@@ -5,16 +5,18 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { DynamoControlStore } from '#routing/control-store.ts';
+import { DynamoNodeRegistry } from '#routing/dynamo-node-registry.ts';
 import type { NodeGroup } from '#routing/node-record.ts';
 import type { RegionApi } from '#routing/region-client.ts';
+import { timingFrom } from '#routing/timing.ts';
 import { signToken } from '#routing/tokens.ts';
 import { Child } from './children.ts';
 import { CONTROL_TABLE, type Database, nodesTable, STREAMS_TABLE, startDatabase } from './database.ts';
 import { startDnsServer } from './dns/server.ts';
+import { GlobalName } from './global-name.ts';
 import { type InstanceMetadata, startInstanceMetadata } from './instance-metadata.ts';
 import { listen, portError } from './listen.ts';
 import { startPage } from './page/server.ts';
-import { RegionHealth } from './region-health.ts';
 
 const GLOBAL_NAME = 'live.meridian.test';
 
@@ -103,10 +105,8 @@ export async function startWorld({ regions, ports, env, restart }: WorldOptions)
     const tokenKey = randomBytes(32);
     const clusterKey = randomBytes(32);
     const apiSecret = randomBytes(24).toString('base64url');
-    await new DynamoControlStore(database.documents, CONTROL_TABLE).addSecret(apiSecret, {
-      account: 'local',
-      label: 'local world',
-    });
+    const control = new DynamoControlStore(database.documents, CONTROL_TABLE);
+    await control.addSecret(apiSecret, { account: 'local', label: 'local world' });
     const publishToken = await signToken(tokenKey, {
       jti: randomUUID(),
       aud: 'publish',
@@ -115,7 +115,7 @@ export async function startWorld({ regions, ports, env, restart }: WorldOptions)
     });
 
     // Every port before any process: one that is taken is told at once.
-    let health: RegionHealth | undefined;
+    let checked: GlobalName | undefined;
     const dns = await startDnsServer({
       host: '127.0.0.1',
       port: ports.dns,
@@ -126,7 +126,7 @@ export async function startWorld({ regions, ports, env, restart }: WorldOptions)
           name: `${id}.meridian.test`,
           ipv4: regionAddress(index),
           port: globalPort,
-          healthy: health?.isHealthy(id) ?? true,
+          healthy: checked?.leadsTo(id) ?? true,
         })),
       log: (line) => process.stderr.write(`${line}\n`),
     }).catch((error: unknown) => {
@@ -208,9 +208,16 @@ export async function startWorld({ regions, ports, env, restart }: WorldOptions)
     await Promise.all(children.map(({ ready }) => ready));
 
     // Only now: before, no region could have answered.
-    const checks = new RegionHealth(apis);
-    health = checks;
-    closers.push(async () => checks.close());
+    const checks = new GlobalName({
+      regions: apis.map((api) => ({
+        ...api,
+        nodes: new DynamoNodeRegistry(database.documents, nodesTable(api.id)),
+      })),
+      control,
+      nodeDeadAfter: timingFrom({ ...process.env, ...env }).nodeDeadAfter,
+    });
+    checked = checks;
+    closers.push(() => checks.close());
 
     return {
       regions: apis,

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { decode, encode } from 'dns-packet';
 import { expect, test } from 'vitest';
 import { CLIENT_SUBNETS } from '#local/dns/client-subnets.ts';
-import { regions, world } from './support.ts';
+import { eventually, regions, world } from './support.ts';
 
 async function resolve(name: string, subnet: string): Promise<string | undefined> {
   const [host = '', port = ''] = world.dns.split(':');
@@ -43,4 +43,27 @@ test('a client of each region reaches that region’s gateway by the global name
     const response = await fetch(`http://${address}:${world.globalPort}/healthz`);
     expect(await response.json()).toMatchObject({ region: region.id, status: 'healthy' });
   }
+});
+
+test('an evacuated region is led to no more, and its /healthz says so; afterwards it is again', async () => {
+  const evacuation = (method: string) =>
+    fetch(`${regions.us.api}/api/evacuations/${regions.eu.id}`, {
+      method,
+      headers: { authorization: `Bearer ${world.apiSecret}` },
+    });
+  const subnet = CLIENT_SUBNETS['eu-west-1']?.ipv4 ?? '';
+  const healthz = async () => (await fetch(`${regions.eu.api}/healthz`)).status;
+  const own = await resolve(world.globalName, subnet);
+  expect((await evacuation('PUT')).status).toBe(200);
+  await eventually(
+    () => resolve(world.globalName, subnet),
+    (address) => address !== undefined && address !== own,
+  );
+  await eventually(healthz, (status) => status === 503);
+  expect((await evacuation('DELETE')).status).toBe(200);
+  await eventually(
+    () => resolve(world.globalName, subnet),
+    (address) => address === own,
+  );
+  expect(await healthz()).toBe(200);
 });

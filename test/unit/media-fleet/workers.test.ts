@@ -2,6 +2,7 @@
 
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { afterEach, expect, it, vi } from 'vitest';
 import { type MediaWorker, Workers, type WorkersOptions } from '#media-fleet/workers.ts';
@@ -110,6 +111,18 @@ it('a leg that crosses regions names the address for other regions, any other th
   expect((await one.createLegTransport(router, true)).tuple.localAddress).toBe('203.0.113.8');
   expect((await one.createLegTransport(router, false)).tuple.localAddress).toBe('10.0.0.7');
 });
+
+// A machine without IPv6 cannot listen on it.
+it.skipIf(!existsSync('/proc/net/if_inet6'))(
+  'a node with an IPv6 address offers it beside the other',
+  async () => {
+    const one = await start({ publicAddressV6: '2001:db8::7' });
+    const { transport } = await openSession(one, one.pick());
+    expect(
+      transport.iceCandidates.map(({ address, protocol }) => `${protocol} ${address}`).toSorted(),
+    ).toEqual(['tcp 2001:db8::7', 'tcp 203.0.113.7', 'udp 2001:db8::7', 'udp 203.0.113.7']);
+  },
+);
 
 it('a worker that dies takes what was on it along, and another comes on its port', async () => {
   const { port, free } = await takePort();
