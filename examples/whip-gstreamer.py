@@ -1,8 +1,14 @@
 #!/usr/bin/env python3
 # Publishes a test picture by WHIP with GStreamer's webrtcbin. Debian 12: apt-get install python3-gst-1.0 gir1.2-gst-plugins-{base,bad}-1.0 gstreamer1.0-plugins-{base,good,bad,ugly} gstreamer1.0-nice
 # usage: whip-gstreamer.py http://127.0.0.1:8101/whip/my-stream TOKEN [seconds]
-import sys, urllib.request, urllib.parse, gi
-gi.require_version("Gst", "1.0"); gi.require_version("GstWebRTC", "1.0"); gi.require_version("GstSdp", "1.0")
+import sys, urllib.request, urllib.parse
+if len(sys.argv) < 3:
+    sys.exit("usage: whip-gstreamer.py URL TOKEN [seconds]")
+try:
+    import gi
+    for name in ("Gst", "GstWebRTC", "GstSdp"): gi.require_version(name, "1.0")
+except (ImportError, ValueError) as error:
+    sys.exit(f"{error}; the packages that it needs stand in the second line of this file")
 from gi.repository import Gst, GstWebRTC, GstSdp, GLib
 Gst.init(None)
 url, token = sys.argv[1], sys.argv[2]
