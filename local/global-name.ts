@@ -5,9 +5,11 @@ import { RegionHealth } from '#functions/region-health/region-health.ts';
 import type { ControlStore } from '#routing/control-store.ts';
 import type { NodeRegistry } from '#routing/node-registry.ts';
 import type { RegionApi } from '#routing/region-client.ts';
+import type { RegionStanding } from '#routing/region-standing.ts';
 
-/** Milliseconds between checks; on AWS 10 s and a minute, but here one waits for them. */
-const INTERVAL = 1_000;
+/** Milliseconds between looks at /healthz and between region-health's checks: on AWS 10 s and a minute, but here one waits. */
+const LOOK = 2_000;
+const CHECK = 1_000;
 
 export interface GlobalNameOptions {
   regions: readonly (RegionApi & { nodes: NodeRegistry })[];
@@ -19,21 +21,30 @@ export interface GlobalNameOptions {
 export class GlobalName {
   readonly #unhealthy = new Set<string>();
   readonly #out = new Set<string>();
-  readonly #timer: NodeJS.Timeout;
+  readonly #timers: readonly NodeJS.Timeout[];
+  #looking: Promise<unknown> = Promise.resolve();
   #checking: Promise<unknown> = Promise.resolve();
 
   constructor({ regions, control, nodeDeadAfter }: GlobalNameOptions) {
+    // One look at the table for all regions: there is one database here.
+    let states: ReturnType<ControlStore['regions']>;
+    const shared = {
+      regions: () => states,
+      setStanding: (standing: RegionStanding) => control.setStanding(standing),
+    };
     const checks = regions.map(({ id, nodes }) => {
       const dns: GeoDns = { setOut: async (out) => void (out ? this.#out.add(id) : this.#out.delete(id)) };
-      return new RegionHealth({ region: id, nodes, control, dns, deadAfter: nodeDeadAfter });
+      return new RegionHealth({ region: id, nodes, control: shared, dns, deadAfter: nodeDeadAfter });
     });
-    this.#timer = setInterval(() => {
-      this.#checking = Promise.all([
-        ...regions.map((region) => this.#ask(region)),
-        // A registry that does not answer changes nothing; the next check comes.
-        ...checks.map((region) => region.check().catch(() => undefined)),
-      ]);
-    }, INTERVAL);
+    const look = () => {
+      this.#looking = Promise.all(regions.map((region) => this.#ask(region)));
+    };
+    const check = () => {
+      states = control.regions();
+      // A registry that does not answer changes nothing; the next check comes.
+      this.#checking = Promise.all(checks.map((region) => region.check().catch(() => undefined)));
+    };
+    this.#timers = [setInterval(look, LOOK), setInterval(check, CHECK)];
   }
 
   /** A region counts as well until a check says otherwise. */
@@ -43,12 +54,12 @@ export class GlobalName {
 
   /** Resolves when the checks that are at work have ended. */
   async close(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#checking;
+    for (const timer of this.#timers) clearInterval(timer);
+    await Promise.all([this.#looking, this.#checking]);
   }
 
   async #ask({ id, api }: RegionApi): Promise<void> {
-    const healthy = await fetch(`${api}/healthz`, { signal: AbortSignal.timeout(INTERVAL) }).then(
+    const healthy = await fetch(`${api}/healthz`, { signal: AbortSignal.timeout(LOOK) }).then(
       ({ ok }) => ok,
       () => false,
     );

@@ -7,7 +7,7 @@ import * as z from 'zod';
 /** Milliseconds for one answer: the service is on the host, but at boot both are busy. */
 const TIMEOUT = 3_000;
 /** Milliseconds between looks at the lifecycle state; it may be some seconds old when a look finds it changed. */
-const LOOK = 2_000;
+const LOOK = 5_000;
 
 /** What Auto Scaling says an instance is to be (Amazon EC2 Auto Scaling user guide, "target lifecycle state"). */
 const IN_SERVICE = 'InService';

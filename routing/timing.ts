@@ -36,7 +36,7 @@ const timingSchema = z.object({
   /** How often an origin re-reads its stream's claims to learn that it was superseded unnoticed. */
   claimCheck: milliseconds(1_000, 100, 60_000),
   /** How often somebody in a region looks for claims that its dead nodes left. */
-  claimSweep: milliseconds(1_000, 100, 600_000),
+  claimSweep: milliseconds(2_000, 100, 600_000),
 });
 
 export type Timing = z.infer<typeof timingSchema>;
