@@ -200,6 +200,21 @@ it('a leg whose source changed while it was made is none', async () => {
   expect(fed()).toEqual([]);
 });
 
+it('a leg that could not be made because its source went is no error', async () => {
+  const child = await node('child');
+  const second = await publisherOf(workers, parent, 2);
+  const failing = vi.spyOn(ChildLeg, 'open').mockImplementationOnce(async () => {
+    await parent.attach(second);
+    throw new Error('Producer not found');
+  });
+  expect(await refusalOf(askForLeg(workers, { parent, child }))).toMatchObject({ result: 'stale' });
+  // Of a source that stands it is one.
+  failing.mockRejectedValueOnce(new Error('Producer not found'));
+  await expect(askForLeg(workers, { parent, child })).rejects.toThrow('Producer not found');
+  failing.mockRestore();
+  expect(fed()).toEqual([]);
+});
+
 it('a child learns of another source, though it missed the moment of the change', async () => {
   const child = await node('child');
   const leg = await feedByLeg(workers, { parent, child });
