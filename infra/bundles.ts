@@ -38,7 +38,10 @@ export function buildBundles(): void {
       minify: true,
       legalComments: 'none',
       mainFields: ['module', 'main'],
-      alias: { '@aws-sdk/credential-provider-node': './infra/lambda-credentials.ts' },
+      alias: {
+        '@aws-sdk/credential-provider-node': './infra/lambda-credentials.ts',
+        'node:http': './infra/node-http.cjs',
+      },
       banner: { js: REQUIRE },
       logLevel: 'warning',
     });
