@@ -1,6 +1,6 @@
 // The local world's child processes: started, waited for, told of when they end by themselves, and ended with the world.
 
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, spawn as spawnProcess } from 'node:child_process';
 import { once } from 'node:events';
 
 export interface ChildOptions {
@@ -9,6 +9,8 @@ export interface ChildOptions {
   script: string;
   args: string[];
   env: Record<string, string>;
+  /** The beginning of the command, where the child runs elsewhere than we: it must replace itself by what follows. */
+  enter?: readonly string[];
   /** Start it again when it ends by itself, as systemd does on AWS. */
   restart: boolean;
   /** What it needs besides, each time that it has started. */
@@ -105,13 +107,14 @@ export class Child {
  * What it prints goes to our stderr; the IPC channel is its lifeline: it ends when the channel closes, however the
  * world ended.
  */
-const spawn = ({ script, args, env }: ChildOptions): ChildProcess =>
-  fork(script, args, {
+function spawn({ script, args, env, enter = [] }: ChildOptions): ChildProcess {
+  const [command = process.execPath, ...rest] = [...enter, process.execPath, ...NODE_FLAGS, script, ...args];
+  return spawnProcess(command, rest, {
     env: { ...process.env, ...env },
     stdio: ['ignore', 2, 2, 'ipc'],
-    execArgv: NODE_FLAGS,
     detached: true,
   });
+}
 
 const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean =>
   exitCode !== null || signalCode !== null;

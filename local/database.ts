@@ -17,15 +17,21 @@ export interface Database {
 }
 
 export interface DatabaseOptions {
+  /** Where it listens. */
+  host?: string;
   regions: readonly string[];
   /** dynalite checks that a client has some, not which. */
   credentials: { accessKeyId: string; secretAccessKey: string };
 }
 
-export async function startDatabase({ regions, credentials }: DatabaseOptions): Promise<Database> {
+export async function startDatabase({
+  host = '127.0.0.1',
+  regions,
+  credentials,
+}: DatabaseOptions): Promise<Database> {
   const server = dynalite({ createTableMs: 0 });
-  const port = await listen(server, { host: '127.0.0.1', port: 0, what: 'the database', option: '' });
-  const endpoint = `http://127.0.0.1:${port}`;
+  const port = await listen(server, { host, port: 0, what: 'the database', option: '' });
+  const endpoint = `http://${host}:${port}`;
   const client = new DynamoDBClient({ endpoint, region: 'us-east-1', credentials });
   const keys = (...names: string[]): KeySchemaElement[] =>
     names.map((AttributeName, index) => ({ AttributeName, KeyType: index === 0 ? 'HASH' : 'RANGE' }));

@@ -8,6 +8,8 @@ export interface InstanceMetadataOptions {
   instanceId: string;
   /** All of its addresses. */
   address: string;
+  /** Where the service listens: an address that the instance reaches. */
+  host: string;
 }
 
 /** A metadata service of one node's own. */
@@ -25,6 +27,7 @@ const TOKEN_TTL = 21_600;
 export async function startInstanceMetadata({
   instanceId,
   address,
+  host,
 }: InstanceMetadataOptions): Promise<InstanceMetadata> {
   const token = randomUUID();
   const values = new Map([
@@ -43,7 +46,6 @@ export async function startInstanceMetadata({
     else if (value === undefined) response.writeHead(404).end();
     else response.writeHead(200, { 'content-type': 'text/plain' }).end(value);
   });
-  const host = '127.0.0.1';
   const port = await listen(server, { host, port: 0, what: 'the metadata of an instance', option: '' });
   return {
     endpoint: `http://${host}:${port}`,

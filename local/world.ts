@@ -14,6 +14,7 @@ import { Child } from './children.ts';
 import { CONTROL_TABLE, type Database, nodesTable, STREAMS_TABLE, startDatabase } from './database.ts';
 import { startDnsServer } from './dns/server.ts';
 import { GlobalName } from './global-name.ts';
+import type { Host, Hosts } from './hosts.ts';
 import { type InstanceMetadata, startInstanceMetadata } from './instance-metadata.ts';
 import { listen, portError } from './listen.ts';
 import { startPage } from './page/server.ts';
@@ -38,6 +39,10 @@ export interface WorldOptions {
   env: Record<string, string>;
   /** Start a gateway or a node again when it ends by itself. */
   restart: boolean;
+  /** Where given, every node is on a host of its own; else all are on loopback. */
+  hosts?: Hosts;
+  /** In place of the world's own, with tables for these regions; who gives it closes it. */
+  database?: Database;
 }
 
 export interface World {
@@ -57,17 +62,26 @@ export interface World {
   clusterKey: Uint8Array;
   nodes: readonly LocalNode[];
   /** What another node of a region would be started with, its instance's metadata aside. */
-  nodeEnvironment: (region: string, group: NodeGroup) => Record<string, string>;
+  nodeEnvironment: (region: string, group: NodeGroup, address?: string) => Record<string, string>;
   gateways: readonly Child[];
   /** Ends all of it, in order. Idempotent. */
   close(): Promise<void>;
 }
 
+const LOOPBACK = '127.0.0.1';
+
 /** Each region's own loopback address, which the global name resolves to. */
 const regionAddress = (index: number) => `127.1.0.${index + 1}`;
 
 /** @throws Error when a part cannot start; then nothing is left running. */
-export async function startWorld({ regions, ports, env, restart }: WorldOptions): Promise<World> {
+export async function startWorld({
+  regions,
+  ports,
+  env,
+  restart,
+  hosts,
+  database: givenDatabase,
+}: WorldOptions): Promise<World> {
   const closers: (() => Promise<unknown>)[] = [];
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) {
@@ -76,8 +90,10 @@ export async function startWorld({ regions, ports, env, restart }: WorldOptions)
   };
   try {
     const credentials = { accessKeyId: 'local', secretAccessKey: randomBytes(24).toString('base64') };
-    const database = await startDatabase({ regions, credentials });
-    closers.push(() => database.close());
+    // Where nodes find us.
+    const host = hosts?.address ?? LOOPBACK;
+    const database = givenDatabase ?? (await startDatabase({ host, regions, credentials }));
+    if (givenDatabase === undefined) closers.push(() => database.close());
 
     const sockets: { addresses: Address[]; api: RegionApi }[] = [];
     let globalPort = ports.global;
@@ -85,16 +101,16 @@ export async function startWorld({ regions, ports, env, restart }: WorldOptions)
       const server = createServer();
       const port = ports.api === 0 ? 0 : ports.api + index;
       const what = `the gateway of ${id}`;
-      const api = `http://127.0.0.1:${await listen(server, { host: '127.0.0.1', port, what, option: '--api-port' })}`;
+      const api = `http://${host}:${await listen(server, { host, port, what, option: '--api-port' })}`;
       const globalServer = createServer();
-      const host = regionAddress(index);
+      const globalHost = regionAddress(index);
       globalPort = await listen(globalServer, {
-        host,
+        host: globalHost,
         port: globalPort,
         what: `${what} under the global name`,
         option: '--global-port',
       });
-      const addresses = [addressOf(server, '127.0.0.1'), addressOf(globalServer, host)];
+      const addresses = [addressOf(server, host), addressOf(globalServer, globalHost)];
       sockets.push({ addresses, api: { id, api } });
       closers.push(async () => {
         for (const { server: listening } of addresses) listening.close();
@@ -179,25 +195,28 @@ export async function startWorld({ regions, ports, env, restart }: WorldOptions)
           },
         }),
     );
-    const nodeEnvironment: World['nodeEnvironment'] = (region, group) => ({
+    const nodeEnvironment: World['nodeEnvironment'] = (region, group, address = LOOPBACK) => ({
       ...shared,
       MERIDIAN_REGION: region,
       MERIDIAN_NODE_GROUP: group,
       MERIDIAN_NODES_TABLE: nodesTable(region),
       MERIDIAN_WORKERS: '1',
-      MERIDIAN_CONTROL_ADDRESS: '127.0.0.1',
+      MERIDIAN_CONTROL_ADDRESS: address,
       MERIDIAN_CONTROL_PORT: '0',
       MERIDIAN_INSTANCE_METADATA: 'ec2',
-      MERIDIAN_MEDIA_ADDRESS: '127.0.0.1',
+      MERIDIAN_MEDIA_ADDRESS: address,
       MERIDIAN_MEDIA_PORT: '0',
       MERIDIAN_LOG_LEVEL: process.env.MERIDIAN_LOG_LEVEL ?? 'warn',
       ...env,
     });
     const nodes = await Promise.all(
       regions.flatMap((region) =>
-        NODES.map(({ group, number }) =>
-          startNode({ nodeId: `${region}-${group}-${number}`, env: nodeEnvironment(region, group), restart }),
-        ),
+        NODES.map(async ({ group, number }) => {
+          const own = await hosts?.add();
+          const nodeId = `${region}-${group}-${number}`;
+          const env = nodeEnvironment(region, group, own?.address);
+          return startNode({ nodeId, env, restart, host: own, metadataHost: host });
+        }),
       ),
     );
     closers.push(async () => {
@@ -273,6 +292,8 @@ export interface LocalNode {
   nodeId: string;
   child: Child;
   metadata: InstanceMetadata;
+  /** Its own, where it has one. */
+  host: Host | undefined;
 }
 
 interface NodeToStart {
@@ -280,16 +301,20 @@ interface NodeToStart {
   /** Whole: what {@link World.nodeEnvironment} gives. */
   env: Record<string, string>;
   restart: boolean;
+  host: Host | undefined;
+  metadataHost: string;
 }
 
-async function startNode({ nodeId, env, restart }: NodeToStart): Promise<LocalNode> {
-  const metadata = await startInstanceMetadata({ instanceId: nodeId, address: '127.0.0.1' });
+async function startNode({ nodeId, env, restart, host, metadataHost }: NodeToStart): Promise<LocalNode> {
+  const address = host?.address ?? LOOPBACK;
+  const metadata = await startInstanceMetadata({ instanceId: nodeId, address, host: metadataHost });
   const child = new Child({
     restart,
+    ...(host && { enter: host.enter }),
     name: `node ${nodeId}`,
     script: fileURLToPath(new URL('../media-fleet/main.ts', import.meta.url)),
     args: ['--node-id', nodeId],
     env: { AWS_EC2_METADATA_SERVICE_ENDPOINT: metadata.endpoint, ...env },
   });
-  return { nodeId, child, metadata };
+  return { nodeId, child, metadata, host };
 }

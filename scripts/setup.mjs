@@ -1,6 +1,6 @@
 // @ts-check
-// Makes a fresh clone ready to run: dependencies, mediasoup's worker and, with --with-test-tools, Chromium and AWS's
-// runtime client for Lambda functions.
+// Makes a fresh clone ready to run: dependencies, mediasoup's worker and, with --with-test-tools, Chromium, AWS's
+// runtime client for Lambda functions and commands for network namespaces.
 // npm runs it before start, test and bench. It needs nothing but Node 20 or newer, and says nothing when all is done.
 import { stopChildrenOnInterrupt } from './setup/children.mjs';
 import { chromium } from './setup/chromium.mjs';
@@ -8,6 +8,7 @@ import { dependencies } from './setup/dependencies.mjs';
 import { SetupError } from './setup/error.mjs';
 import { lambdaRuntime } from './setup/lambda-runtime.mjs';
 import { withLock } from './setup/lock.mjs';
+import { networkTools } from './setup/network-tools.mjs';
 import { ROOT } from './setup/paths.mjs';
 import { say } from './setup/progress.mjs';
 import { worker } from './setup/worker.mjs';
@@ -22,7 +23,8 @@ function stepsFor(options) {
   const unknown = options.find((option) => option !== '--with-test-tools');
   if (unknown !== undefined)
     throw new SetupError(`unknown option ${unknown}; there is only --with-test-tools`);
-  return options.length > 0 ? [dependencies, worker, chromium, lambdaRuntime] : [dependencies, worker];
+  const always = [dependencies, worker];
+  return options.length > 0 ? [...always, chromium, networkTools, lambdaRuntime] : always;
 }
 
 /** @param {Step[]} steps */

@@ -2,53 +2,25 @@
 // noted on their way to the database.
 
 import { randomUUID } from 'node:crypto';
-import { createServer, request } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { log } from '#functions/log.ts';
 import type { FunctionName } from '#functions/routes.ts';
+import { type DatabaseCall, type DatabaseFront, openDatabaseFront } from '#local/database-front.ts';
 import { call, type Handler } from '#test/unit/functions/events.ts';
 import { REGION, startRegion, type TestRegion } from '#test/unit/functions/region.ts';
 import { nodeRecord, originClaim } from '#test/unit/routing/samples.ts';
-import { templates } from './stacks.ts';
+import { databaseActions, templates } from './stacks.ts';
 
-/** What went to the database since it was last looked at, as IAM names it and on which table. */
-let noted: Set<string>;
+let front: DatabaseFront;
 let region: TestRegion;
 const handlers = new Map<FunctionName, Handler>();
 
-/** A database whose calls are noted. */
-async function noting(endpoint: string): Promise<string> {
-  const target = new URL(endpoint);
-  const server = createServer((incoming, response) => {
-    const chunks: Buffer[] = [];
-    incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-    incoming.on('end', () => {
-      const body = Buffer.concat(chunks);
-      const operation = String(incoming.headers['x-amz-target']).split('.').at(-1);
-      const { TableName }: { TableName?: string } = JSON.parse(body.toString());
-      noted.add(`dynamodb:${operation} ${TableName?.replace(`-${REGION}`, '')}`);
-      const { headers, method } = incoming;
-      request({ host: target.hostname, port: target.port, method, headers, path: '/' }, (answer) => {
-        response.writeHead(answer.statusCode ?? 500, answer.headers);
-        answer.pipe(response);
-      }).end(body);
-    });
-  });
-  const { promise, resolve } = Promise.withResolvers<void>();
-  server.listen(0, '127.0.0.1', resolve);
-  await promise;
-  server.unref();
-  const address: AddressInfo | string | null = server.address();
-  return `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
-}
-
 beforeAll(async () => {
-  noted = new Set();
   vi.spyOn(log, 'warn').mockImplementation(() => undefined);
   region = await startRegion();
   // The handlers read it when they are imported, below.
-  process.env.MERIDIAN_DYNAMODB_ENDPOINT = await noting(process.env.MERIDIAN_DYNAMODB_ENDPOINT ?? '');
+  front = await openDatabaseFront(process.env.MERIDIAN_DYNAMODB_ENDPOINT ?? '');
+  process.env.MERIDIAN_DYNAMODB_ENDPOINT = front.endpoint;
   handlers.set('whip', (await import('#functions/whip/handler.ts')).handler);
   handlers.set('whep', (await import('#functions/whep/handler.ts')).handler);
   handlers.set('cascade', (await import('#functions/cascade/handler.ts')).handler);
@@ -60,33 +32,9 @@ beforeAll(async () => {
   await region.streamMap.claimOrigin(originClaim({ region: REGION }), undefined);
 });
 
-const { regions } = templates();
+afterAll(() => front.close());
 
-/** `dynamodb:Query meridian-streams` for all that the function's role allows. */
-function allowed(name: string): Set<string> {
-  const [, template] = regions;
-  const policies = Object.values(template?.findResources('AWS::IAM::Policy') ?? {});
-  const own = policies.filter(({ Properties }) =>
-    JSON.stringify(Properties.Roles).includes(`Function${name.replaceAll('-', '')}`),
-  );
-  const statements: { Action: string | string[]; Resource: unknown; Effect: string }[] = own.flatMap(
-    ({ Properties }) => Properties.PolicyDocument.Statement,
-  );
-  return new Set(
-    statements
-      .filter(
-        ({ Effect, Action }) =>
-          Effect === 'Allow' && [Action].flat().some((action) => action.startsWith('dynamodb:')),
-      )
-      .flatMap(({ Action, Resource }) => {
-        const text = JSON.stringify(Resource);
-        const table =
-          /table\/(meridian-[a-z]+)/.exec(text)?.[1] ??
-          (text.includes('NodesTable') ? 'meridian-nodes' : text);
-        return [Action].flat().map((action) => `${action} ${table}`);
-      }),
-  );
-}
+const { regions } = templates();
 
 const sdp = { 'Content-Type': 'application/sdp' };
 /** One that no function has remembered. */
@@ -138,11 +86,16 @@ function send(
   return call(handler, { method, path, headers, ...(body === undefined ? {} : { body }) });
 }
 
+const actionOf = ({ operation, table }: DatabaseCall) =>
+  `dynamodb:${operation} ${table.replace(`-${REGION}`, '')}`;
+
 const names: FunctionName[] = ['whip', 'whep', 'cascade', 'api', 'cluster-nodes', 'healthz'];
 it.each(names)('%s may do what it does, and nothing else', async (name) => {
   ownSecret = randomUUID();
   await region.control.addSecret(ownSecret, { account: 'test', label: name });
-  noted.clear();
+  const before = front.calls.length;
   for (const asked of requests[name]()) await asked;
-  expect([...noted].toSorted()).toEqual([...allowed(name)].toSorted());
+  const made = front.calls.slice(before).map(actionOf);
+  const allowed = databaseActions(regions[1], `Function${name.replaceAll('-', '')}`);
+  expect([...new Set(made)].toSorted()).toEqual(allowed.toSorted());
 });

@@ -29,3 +29,23 @@ export function templatesOf(deployment: Deployment): { global: Template; regions
 
 export const templates = (changes: Partial<DeploymentInput> = {}) =>
   templatesOf(deploymentFrom(input(changes)));
+
+/** What the roles whose names contain `role` may do with tables: `dynamodb:Query meridian-streams` … */
+export function databaseActions(template: Template | undefined, role: string): string[] {
+  const policies = Object.values(template?.findResources('AWS::IAM::Policy') ?? {});
+  const own = policies.filter(({ Properties }) => JSON.stringify(Properties.Roles).includes(role));
+  const statements: { Action: string | string[]; Resource: unknown; Effect: string }[] = own.flatMap(
+    ({ Properties }) => Properties.PolicyDocument.Statement,
+  );
+  return statements
+    .filter(({ Effect }) => Effect === 'Allow')
+    .flatMap(({ Action, Resource }) => {
+      const text = JSON.stringify(Resource);
+      const table =
+        /table\/(meridian-[a-z]+)/.exec(text)?.[1] ?? (text.includes('NodesTable') ? 'meridian-nodes' : text);
+      return [Action]
+        .flat()
+        .filter((action) => action.startsWith('dynamodb:'))
+        .map((action) => `${action} ${table}`);
+    });
+}

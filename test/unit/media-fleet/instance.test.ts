@@ -7,7 +7,11 @@ import { startServer } from '#test/unit/routing/http-server.ts';
 
 let metadata: InstanceMetadata;
 beforeEach(async () => {
-  metadata = await startInstanceMetadata({ instanceId: 'i-0abc', address: '10.0.0.7' });
+  metadata = await startInstanceMetadata({
+    instanceId: 'i-0abc',
+    address: '10.0.0.7',
+    host: '127.0.0.1',
+  });
   vi.stubEnv('AWS_EC2_METADATA_SERVICE_ENDPOINT', metadata.endpoint);
 });
 afterEach(() => {
