@@ -1,6 +1,7 @@
 // The nodes that a stream is fed to: who gets a leg, which leg replaces which, and what all of them are told.
 
 import { EventEmitter } from 'node:events';
+import { type AskedLeg, isOvertaken, placeOf } from '#routing/leg-places.ts';
 import type { LegAnswer, LegRequest } from '#routing/node-messages.ts';
 import { Problem, unavailable } from '#routing/problem.ts';
 import type { Timing } from '#routing/timing.ts';
@@ -16,13 +17,9 @@ export interface ChildrenOptions {
   timing: Timing;
 }
 
-/** A request for a leg, from when it came until its leg is closed. */
-interface Asked {
-  readonly request: LegRequest;
-  /** One leg per child, and one into another region. */
+/** From when a request came until its leg is closed. */
+interface Asked extends AskedLeg {
   readonly place: string;
-  /** Its turn among all requests. */
-  readonly order: number;
   leg: ChildLeg | undefined;
 }
 
@@ -75,7 +72,8 @@ export class Children extends EventEmitter<{ usage: [] }> {
       order: this.#requests,
       leg: undefined,
     };
-    if (this.#isOvertaken(asked)) return stale(`region ${request.region} has asked with a newer epoch`);
+    if (isOvertaken(asked, [...this.#asked], self.region))
+      return stale(`region ${request.region} has asked with a newer epoch`);
     const others = [...this.#asked].filter(({ place }) => place !== asked.place);
     if (new Set(others.map(({ place }) => place)).size >= maxChildren) return this.#elsewhere(request);
 
@@ -87,7 +85,8 @@ export class Children extends EventEmitter<{ usage: [] }> {
       if (stream.closed || stream.source !== source) {
         return stale('the stream’s source changed while the leg was being made');
       }
-      if (this.#isOvertaken(asked)) return stale('a newer request came while the leg was being made');
+      if (isOvertaken(asked, [...this.#asked], self.region))
+        return stale('a newer request came while the leg was being made');
       asked.leg = leg;
     } catch (error) {
       // What it was made of went away meanwhile: no fault of anybody's.
@@ -113,16 +112,6 @@ export class Children extends EventEmitter<{ usage: [] }> {
     return leg.answer;
   }
 
-  /** Whether the place has gone to another: into a region by a newer epoch, then, as inside one, by a later request. */
-  #isOvertaken({ request, place, order }: Asked): boolean {
-    const crossing = request.region !== this.#options.stream.self.region;
-    return [...this.#asked].some((other) => {
-      if (other.place !== place) return false;
-      if (crossing && other.request.epoch !== request.epoch) return other.request.epoch > request.epoch;
-      return other.order > order;
-    });
-  }
-
   /** Children of this region, to be asked instead: so a region grows a tree. */
   #elsewhere(request: LegRequest): LegAnswer {
     const { self, name } = this.#options.stream;
@@ -143,9 +132,6 @@ export class Children extends EventEmitter<{ usage: [] }> {
     for (const leg of this.legs) leg.close();
   }
 }
-
-const placeOf = ({ region, nodeId }: LegRequest, here: string): string =>
-  region === here ? `node ${nodeId}` : `region ${region}`;
 
 const stale = (reason: string): LegAnswer => ({ v: 1, result: 'stale', reason });
 

@@ -28,6 +28,8 @@ export const originClaim = z.object({
   /** Milliseconds since 1970, by the origin's clock. */
   startedAt: z.number().int(),
   viewing,
+  /** True while its media is silent, or has not been steady for long enough since: any origin that does not yield goes first. */
+  yields: z.boolean().optional(),
 });
 export type OriginClaim = z.infer<typeof originClaim>;
 
@@ -47,21 +49,27 @@ export const streamClaims = z.object({
 });
 export type StreamClaims = z.infer<typeof streamClaims>;
 
+/** Whether the holder has not given the role up. */
+export const isHeld = ({ releasedAt }: OriginClaim | RegionClaim): boolean => releasedAt === undefined;
+
 /**
- * The active origin: of the claims that are not released, the highest priority, then the newest epoch. Two regions
- * can write the same epoch before they see each other's claim; then the later start wins, then the region's name,
- * so that every reader everywhere computes the same one.
+ * The active origin: of the claims that are held, one that does not yield before those that do, then the highest
+ * priority, then the newest epoch. Two regions can write the same epoch before they see each other's claim; then the
+ * later start wins, then the region's name, so that every reader everywhere computes the same one.
  */
 export function activeOrigin(claims: StreamClaims): OriginClaim | undefined {
   return claims.origins
-    .filter((claim) => claim.releasedAt === undefined)
+    .filter(isHeld)
     .reduce<OriginClaim | undefined>(
-      (best, claim) => (best === undefined || precedes(claim, best) ? claim : best),
+      (best, claim) => (best === undefined || goesBefore(claim, best) ? claim : best),
       undefined,
     );
 }
 
-/** True when `a` is the active origin rather than `b`. */
+const goesBefore = (a: OriginClaim, b: OriginClaim): boolean =>
+  (a.yields === true) === (b.yields === true) ? precedes(a, b) : b.yields === true;
+
+/** True when `a` is the active origin rather than `b`, as long as neither yields. */
 export function precedes(a: OriginClaim, b: OriginClaim): boolean {
   if (a.priority !== b.priority) return a.priority > b.priority;
   if (a.epoch !== b.epoch) return a.epoch > b.epoch;
