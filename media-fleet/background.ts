@@ -3,8 +3,12 @@
 import pRetry from 'p-retry';
 import type { Logger } from 'pino';
 
-/** Attempts after the first; p-retry doubles its pause from one second on, so a registry may be away for minutes. */
-const RETRIES = 8;
+/** For as long as the node lives: a claim that is not released keeps a stream live that nobody publishes. Milliseconds. */
+const RETRY = {
+  retries: Number.POSITIVE_INFINITY,
+  minTimeout: 200,
+  maxTimeout: 10_000,
+};
 
 export class Background {
   readonly #log: Logger;
@@ -14,11 +18,19 @@ export class Background {
     this.#log = log;
   }
 
-  /** Does the work, again while it fails; a failure for good is logged as `what`. Resolves when either is so. */
+  /** Does the work, again while it fails: that is logged once, as `what`. Resolves when it is done. */
   run(what: string, work: () => Promise<unknown>): Promise<void> {
-    const running = pRetry(work, { retries: RETRIES }).then(
+    let failing = false;
+    const running = pRetry(work, {
+      ...RETRY,
+      onFailedAttempt: ({ error }) => {
+        if (!failing) this.#log.warn({ err: error }, `${what} failed; trying on`);
+        failing = true;
+      },
+    }).then(
       () => undefined,
-      (error: unknown) => this.#log.warn({ err: error }, `${what} failed`),
+      // p-retry does not repeat what can only be a fault of the code.
+      (error: unknown) => this.#log.error({ err: error }, `${what} failed`),
     );
     this.#running.add(running);
     running.finally(() => this.#running.delete(running));

@@ -47,7 +47,6 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
     this.#silence = new Silence({
       transport,
       after: timing.nodeDeadAfter,
-      recheck: timing.nodeDeadAfter,
       onSilent: () => this.close(),
     });
     transport.observer.once('close', () => this.close());

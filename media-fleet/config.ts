@@ -43,6 +43,8 @@ const environmentSchema = z.object({
   MERIDIAN_LEG_PORTS: portRange.default({ min: 20_000, max: 26_999 }),
   /** Legs of one stream that a node feeds before it sends children elsewhere. */
   MERIDIAN_MAX_CHILDREN: z.coerce.number().int().min(1).max(1_000).default(32),
+  /** Whether a redundant publisher takes its stream back from one of a lower priority once it is steady again. */
+  MERIDIAN_FAILBACK: z.enum(['on', 'off']).default('on'),
   /** Sessions that the node admits; mediasoup's own figure is 200 to 300 viewers of a worker. */
   MERIDIAN_MAX_VIEWERS: z.coerce.number().int().min(0).optional(),
   MERIDIAN_MAX_PUBLISHERS: z.coerce.number().int().min(0).optional(),

@@ -2,10 +2,12 @@
 
 import {
   counterAnswer,
+  doubt,
   legRequest,
   type NodeStatus,
   notice,
   patchRequest,
+  priorityChange,
   type SessionAnswer,
   streamReports,
   whepRequest,
@@ -18,6 +20,7 @@ import type { Peers } from './peers.ts';
 import type { Session } from './session.ts';
 import type { Self } from './source.ts';
 import type { Streams } from './streams.ts';
+import type { Sweep } from './sweep.ts';
 import type { Workers } from './workers.ts';
 
 export interface ControlRoutesOptions {
@@ -29,6 +32,7 @@ export interface ControlRoutesOptions {
   streams: Streams;
   workers: Workers;
   peers: Peers;
+  sweep: Sweep;
 }
 
 /**
@@ -39,7 +43,7 @@ const MAX_CONNECTING = 0.2;
 const MIN_CONNECTING = 10;
 
 export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
-  const { self, streams, workers, peers } = options;
+  const { self, streams, workers, peers, sweep } = options;
   return [
     {
       method: 'POST',
@@ -106,6 +110,20 @@ export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
       path: '/v1/notices',
       handle: ({ body }) => {
         streams.notice(parse(notice, body, 'notice'));
+        return { v: 1 };
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/doubts',
+      handle: async ({ body }) => ({ v: 1, isDead: await sweep.look(parse(doubt, body, 'doubt').claim) }),
+    },
+    {
+      method: 'POST',
+      path: '/v1/priorities',
+      handle: async ({ body }) => {
+        const { claim, priority } = parse(priorityChange, body, 'priority');
+        await streams.setPriority(claim, priority);
         return { v: 1 };
       },
     },

@@ -36,6 +36,7 @@ export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
   readonly #transport: PipeTransport;
   readonly #silence: Silence;
   #ended: LegEnd | undefined;
+  #heard = false;
 
   private constructor(
     options: LegOptions,
@@ -53,7 +54,6 @@ export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
     this.#silence = new Silence({
       transport,
       after: options.timing.legSilence,
-      recheck: options.timing.probe,
       onSilent: () => this.close('silent'),
     });
     transport.observer.once('close', () => this.close('closed'));
@@ -97,7 +97,7 @@ export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
       const listener = await stream.pulse.listen(incoming);
       listener.on('beat', ({ type, generation }) => {
         if (type === 'alive' && generation !== answer.generation) leg.close('superseded');
-        else if (type === 'alive') leg.#silence.heard();
+        else if (type === 'alive') leg.#hear();
         else if (type !== 'bye') leg.close(type);
       });
       return { leg };
@@ -113,11 +113,21 @@ export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
     return stats ? { bytesReceived: stats.bytesReceived, bitrate: stats.recvBitrate } : null;
   }
 
+  /** Whether the parent was heard on it at all. */
+  get heard(): boolean {
+    return this.#heard;
+  }
+
   /** Resolves when the leg has ended, at once when it already has: it may fall silent while it is being made. */
   async over(): Promise<LegEnd> {
     if (this.#ended !== undefined) return this.#ended;
     const [end] = await once(this, 'end');
     return end;
+  }
+
+  #hear(): void {
+    this.#heard = true;
+    this.#silence.heard();
   }
 
   close(end: LegEnd): void {

@@ -93,8 +93,12 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
       timing,
       log,
       maxChildren,
+      failback: config.MERIDIAN_FAILBACK === 'on',
     });
     closers.push(() => streams.close());
+
+    const sweep = new Sweep({ self, streamMap, peers, background, timing, log });
+    closers.push(() => sweep.close());
 
     let state: NodeState = 'SERVING';
     const load = (): NodeLoad => ({
@@ -124,6 +128,7 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
         streams,
         workers,
         peers,
+        sweep,
       }),
       log,
     });
@@ -140,8 +145,6 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
       load: load(),
       limits,
     });
-    const sweep = new Sweep({ self, streamMap, peers, background, timing, log });
-    closers.push(() => sweep.close());
     const registration = await Registration.start({ registry, record, interval: timing.heartbeat, log });
     closers.push(() => registration.close());
     log.info({ region, incarnation: self.incarnation }, 'serving');

@@ -3,19 +3,14 @@
 import { EventEmitter } from 'node:events';
 import pRetry from 'p-retry';
 import type { Logger } from 'pino';
-import {
-  activeOrigin,
-  nextOriginEpoch,
-  type OriginClaim,
-  precedes,
-  type StreamClaims,
-  sameHolder,
-  type Viewing,
-} from '#routing/claims.ts';
+import { isHeld, type OriginClaim, type StreamClaims, type Viewing } from '#routing/claims.ts';
+import { type Flow, newOriginClaim, originStanding, shouldYield } from '#routing/origin-standing.ts';
+import { Problem } from '#routing/problem.ts';
 import type { RegionClient } from '#routing/region-client.ts';
 import type { StreamMap } from '#routing/stream-map.ts';
 import type { Timing } from '#routing/timing.ts';
 import type { Background } from './background.ts';
+import { claimsSince } from './claims-since.ts';
 import type { Peers } from './peers.ts';
 import type { Self } from './source.ts';
 
@@ -25,6 +20,10 @@ export interface OriginRoleOptions {
   priority: number;
   tokenId: string;
   viewing: Viewing;
+  /** How the publisher's media comes in. */
+  flow: { measure(): Promise<Flow> };
+  /** Whether it takes the stream back from an origin of a lower priority. */
+  failback: boolean;
   streamMap: StreamMap;
   peers: Peers;
   regions: RegionClient;
@@ -36,46 +35,65 @@ export interface OriginRoleOptions {
 /** Between attempts to write a claim, ms: as long as the publisher stays, for the stream map may be away for minutes. */
 const RETRY = { retries: Number.POSITIVE_INFINITY, minTimeout: 50, maxTimeout: 2_000, randomize: true };
 
+/** Looks at the media in the time that makes a silence: one that is only half over by the last look is found by the next. */
+const LOOKS_PER_SILENCE = 3;
+
 /** Another wrote the same item at the same time. */
 class Overtaken extends Error {}
 
 /**
- * Emits `active` when this origin is the stream's active one, `standby` when one of a higher priority is, `lost` when
- * a newer one of its own priority is, or one of another token: then it must step down.
+ * Emits `active` when this origin is the stream's active one, `standby` when another goes first, `lost` when a newer
+ * one of its own priority is there, or one of another token: then it must step down.
  */
 export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: []; lost: [] }> {
   readonly #options: OriginRoleOptions;
   readonly #closed = new AbortController();
+  #priority: number;
   #claim: OriginClaim | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  /** As last read, with our own claim as we last wrote it. */
+  #claims: StreamClaims;
+  #checks: NodeJS.Timeout | undefined;
+  #looks: NodeJS.Timeout | undefined;
   #active = false;
   #taking = false;
   #checking = false;
+  #weighing = false;
+  #failing = false;
 
   constructor(options: OriginRoleOptions) {
     super();
     this.#options = options;
+    this.#priority = options.priority;
+    this.#claims = { stream: options.stream, origins: [], regions: [] };
+  }
+
+  get priority(): number {
+    return this.#priority;
+  }
+
+  /** Whether the claim is this origin's. */
+  holds({ priority, epoch }: OriginClaim): boolean {
+    return this.#claim?.priority === priority && this.#claim.epoch === epoch;
   }
 
   /** Writes the claim, newer than every one that can be seen, and tells the regions that it concerns. */
   take(): void {
     if (this.#taking || this.#closed.signal.aborted) return;
     this.#taking = true;
-    clearInterval(this.#timer);
-    const { stream, timing, log } = this.#options;
-    let failing = false;
+    clearInterval(this.#checks);
     pRetry(() => this.#write(), {
       ...RETRY,
       signal: this.#closed.signal,
       onFailedAttempt: ({ error }) => {
-        if (failing || error instanceof Overtaken) return;
-        failing = true;
-        log.warn({ err: error, stream }, 'the stream map does not take the origin claim; trying on');
+        if (!(error instanceof Overtaken))
+          this.#failed(error, 'the stream map does not take the origin claim; trying on');
       },
     })
       .then(
         () => {
-          if (!this.#closed.signal.aborted) this.#timer = setInterval(() => this.check(), timing.claimCheck);
+          if (this.#closed.signal.aborted) return;
+          this.#failing = false;
+          this.#checks = setInterval(() => this.check(), this.#options.timing.claimCheck);
         },
         // Nothing but the close ends the attempts.
         () => undefined,
@@ -85,58 +103,84 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
       });
   }
 
-  /** Reads the claims again and acts on what they say; called by the timer and by notices. */
-  check(): void {
-    if (this.#claim === undefined || this.#taking || this.#checking || this.#closed.signal.aborted) return;
+  /** Reads the claims again and acts on what they say. @param told what somebody said of one of them. */
+  check(told?: OriginClaim): void {
+    if (this.#claim === undefined || this.#taking || this.#closed.signal.aborted) return;
+    if (told === undefined && this.#checking) return;
     this.#checking = true;
-    const { stream, streamMap, log } = this.#options;
-    streamMap
-      .read(stream, { consistent: true })
-      .then((claims) => this.#judge(claims))
+    this.#check(told)
       // An outage of the map changes nothing about the media; the next check comes.
-      .catch((error: unknown) => log.warn({ err: error, stream }, 'the origin claim could not be checked'))
+      .catch((error: unknown) => this.#failed(error, 'the origin claim could not be checked; trying on'))
       .finally(() => {
         this.#checking = false;
       });
   }
 
+  /**
+   * Goes on with another priority, until its publisher leaves: the claim of that priority first, then the old one goes.
+   * @throws Problem 409 when another origin has that priority, or this one has no claim yet.
+   */
+  async setPriority(priority: number): Promise<void> {
+    const { stream, streamMap } = this.#options;
+    const old = this.#claim;
+    if (old === undefined || this.#taking)
+      throw conflict('the origin has not claimed the stream yet; try again');
+    if (priority === old.priority) return;
+    const claims = await streamMap.read(stream, { consistent: true });
+    if (claims.origins.some((claim) => isHeld(claim) && claim.priority === priority)) {
+      throw conflict(`another origin of ${stream} has priority ${priority}`);
+    }
+    const { yields = false } = old;
+    // What it has shown of its steadiness stays shown.
+    const claim = { ...newOriginClaim(claims, { ...old, priority }), yields };
+    if (!(await streamMap.claimOrigin(claim, itemOf(claims, claim)))) {
+      throw conflict(`another origin of ${stream} took priority ${priority} just now`);
+    }
+    this.#claim = claim;
+    this.#priority = priority;
+    this.#active = false;
+    this.#release(old);
+    this.#judge(withClaim(claims, claim));
+    this.#tellOthers(claim);
+    if (this.#closed.signal.aborted) this.#release(claim);
+  }
+
   close(): void {
     if (this.#closed.signal.aborted) return;
     this.#closed.abort();
-    clearInterval(this.#timer);
-    this.#release();
+    clearInterval(this.#checks);
+    clearInterval(this.#looks);
+    const claim = this.#claim;
+    this.#claim = undefined;
+    if (claim) this.#release(claim);
   }
 
   async #write(): Promise<void> {
-    const { stream, streamMap } = this.#options;
+    const { stream, self, tokenId, viewing, streamMap } = this.#options;
     const claims = await streamMap.read(stream, { consistent: true });
     if (await this.#isTaken(claims)) {
       this.emit('lost');
       return;
     }
-    const claim = this.#newClaim(claims);
-    const seen = claims.origins.find(
-      ({ region, priority }) => region === claim.region && priority === claim.priority,
-    );
+    const priority = this.#priority;
+    const holder = { stream, ...self, priority, tokenId, startedAt: Date.now(), viewing };
+    const claim = newOriginClaim(claims, holder);
     // Closed meanwhile: then there is nothing to claim.
     if (this.#closed.signal.aborted) return;
     // Ours from now on: where the answer is lost the item may stand all the same, and only we would release it.
     this.#claim = claim;
     let written = true;
     try {
-      written = await streamMap.claimOrigin(claim, seen);
+      written = await streamMap.claimOrigin(claim, itemOf(claims, claim));
     } finally {
       if (!written) this.#claim = undefined;
       // Closed while the claim was being written: what was released then may have come after.
-      else if (this.#closed.signal.aborted) {
-        this.#claim = claim;
-        this.#release();
-      }
+      else if (this.#closed.signal.aborted) this.#release(claim);
     }
     if (!written) throw new Overtaken('another origin wrote its claim first');
     if (this.#closed.signal.aborted) return;
-    this.#judge({ ...claims, origins: [...claims.origins.filter((other) => other !== seen), claim] });
-    this.#tellOthers(claims, claim);
+    this.#judge(withClaim(claims, claim));
+    this.#tellOthers(claim);
   }
 
   /**
@@ -144,32 +188,35 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
    * come at once. Whether the holder is dead can be known of this region's nodes only.
    */
   async #isTaken({ origins }: StreamClaims): Promise<boolean> {
-    const { self, priority, tokenId, peers } = this.#options;
+    const { self, tokenId, peers } = this.#options;
     const rival = origins.find(
-      (claim) => claim.releasedAt === undefined && claim.priority === priority && claim.tokenId !== tokenId,
+      (claim) => isHeld(claim) && claim.priority === this.#priority && claim.tokenId !== tokenId,
     );
     if (rival === undefined) return false;
     return rival.region !== self.region || peers.isAlive(rival);
   }
 
-  #newClaim(claims: StreamClaims): OriginClaim {
-    const { stream, self, priority, tokenId, viewing } = this.#options;
-    const epoch = nextOriginEpoch(claims);
-    return { stream, ...self, epoch, priority, tokenId, startedAt: Date.now(), viewing };
+  async #check(told: OriginClaim | undefined): Promise<void> {
+    const { stream, streamMap } = this.#options;
+    for await (const claims of claimsSince(streamMap, stream, told, this.#closed.signal)) {
+      this.#failing = false;
+      this.#judge(claims);
+    }
   }
 
-  #judge(claims: StreamClaims): void {
+  #judge(read: StreamClaims): void {
     const mine = this.#claim;
     if (mine === undefined || this.#closed.signal.aborted) return;
-    const active = activeOrigin(claims);
-    const live = claims.origins.filter((claim) => claim.releasedAt === undefined);
-    const superseded = live.some((claim) => claim.priority === mine.priority && precedes(claim, mine));
-    const standing = live.some((claim) => sameHolder(claim, mine) && claim.epoch === mine.epoch);
-    if (superseded) {
+    // What a read says of our own claim may be older than what we wrote since.
+    const claims = withOwnWord(read, mine);
+    this.#claims = claims;
+    this.#lookWhile(claims.origins.some((claim) => isHeld(claim) && !this.holds(claim)));
+    const standing = originStanding(claims, mine);
+    if (standing === 'superseded') {
       this.emit('lost');
-    } else if (!standing) {
+    } else if (standing === 'gone') {
       this.#takeBack();
-    } else if (active && active.priority > mine.priority) {
+    } else if (standing === 'standby') {
       if (!this.#active) return;
       this.#active = false;
       this.emit('standby');
@@ -177,6 +224,48 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
       this.#active = true;
       this.emit('active', mine);
     }
+  }
+
+  /** Media is looked at only where another origin could take the stream. */
+  #lookWhile(rivals: boolean): void {
+    if (rivals === (this.#looks !== undefined)) return;
+    clearInterval(this.#looks);
+    const every = this.#options.timing.publisherSilence / LOOKS_PER_SILENCE;
+    this.#looks = rivals ? setInterval(() => this.#weigh(), every) : undefined;
+  }
+
+  /** Yields to the others, or stops to, as the media asks for. */
+  #weigh(): void {
+    if (this.#weighing) return;
+    this.#weighing = true;
+    this.#weighNow()
+      .catch((error: unknown) => this.#failed(error, 'the origin claim could not be changed; trying on'))
+      .finally(() => {
+        this.#weighing = false;
+      });
+  }
+
+  async #weighNow(): Promise<void> {
+    const { flow, streamMap, timing, failback, stream, log } = this.#options;
+    const measured = await flow.measure();
+    const mine = this.#claim;
+    if (mine === undefined || this.#taking) return;
+    const yields = shouldYield(this.#claims, mine, measured, { ...timing, failback });
+    if (yields === (mine.yields === true)) return;
+    if (!(await streamMap.setYields(mine, yields))) {
+      this.check();
+      return;
+    }
+    this.#failing = false;
+    if (this.#claim !== mine) return;
+    const claim = { ...mine, yields };
+    this.#claim = claim;
+    log.info(
+      { stream, ...measured, yields },
+      yields ? 'the publisher is silent: yielding' : 'yielding no more',
+    );
+    this.#judge(this.#claims);
+    this.#tellOthers(claim);
   }
 
   /** The claim is gone though its holder lives: a table was restored, or the region took this node for dead. */
@@ -187,26 +276,51 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
     this.take();
   }
 
-  /** Old origins and secondary origins learn of us at once rather than at their next check. */
-  #tellOthers(before: StreamClaims, claim: OriginClaim): void {
+  /** Other origins and secondary origins learn of it at once rather than at their next check. */
+  #tellOthers(claim: OriginClaim): void {
     const { regions, log } = this.#options;
-    const holders = [...before.origins, ...before.regions].filter(
-      ({ releasedAt }) => releasedAt === undefined,
-    );
-    for (const region of new Set(holders.map((holder) => holder.region))) {
+    const { origins, regions: secondaries } = this.#claims;
+    const others = [...origins, ...secondaries].filter((other) => isHeld(other) && !isSameItem(other, claim));
+    for (const region of new Set(others.map((other) => other.region))) {
       regions
-        .tell(region, { v: 1, stream: claim.stream, type: 'superseded', epoch: claim.epoch })
-        .catch((error: unknown) => log.info({ err: error, region }, 'a region was not told of a new origin'));
+        .tell(region, { v: 1, stream: claim.stream, claim })
+        .catch((error: unknown) => log.info({ err: error, region }, 'a region was not told of an origin'));
     }
   }
 
-  #release(): void {
-    const claim = this.#claim;
-    if (claim === undefined) return;
-    this.#claim = undefined;
+  #release(claim: OriginClaim): void {
     const { streamMap, background } = this.#options;
-    void background.run(`releasing the origin claim of ${claim.stream}`, () =>
-      streamMap.releaseOrigin(claim),
-    );
+    void background
+      .run(`releasing the origin claim of ${claim.stream}`, () => streamMap.release(claim))
+      .then(() => this.#tellOthers({ ...claim, releasedAt: Date.now() }));
+  }
+
+  /** Said once an outage. */
+  #failed(error: unknown, what: string): void {
+    if (this.#failing || this.#closed.signal.aborted) return;
+    this.#failing = true;
+    this.#options.log.warn({ err: error, stream: this.#options.stream }, what);
   }
 }
+
+/** What the map has where the claim goes. */
+const itemOf = ({ origins }: StreamClaims, { region, priority }: OriginClaim): OriginClaim | undefined =>
+  origins.find((claim) => claim.region === region && claim.priority === priority);
+
+const isSameItem = (a: StreamClaims['origins' | 'regions'][number], b: OriginClaim): boolean =>
+  'priority' in a && a.region === b.region && a.priority === b.priority;
+
+/** The claims with this one in its place. */
+const withClaim = (claims: StreamClaims, claim: OriginClaim): StreamClaims => ({
+  ...claims,
+  origins: [...claims.origins.filter((other) => !isSameItem(other, claim)), claim],
+});
+
+/** The claims with our own as we wrote it, but for its release, which is others' to write. */
+function withOwnWord(claims: StreamClaims, mine: OriginClaim): StreamClaims {
+  const read = itemOf(claims, mine);
+  if (read === undefined || read.epoch !== mine.epoch || !isHeld(read)) return claims;
+  return withClaim(claims, mine);
+}
+
+const conflict = (detail: string): Problem => new Problem(409, 'priority-conflict', detail);

@@ -16,25 +16,23 @@ export class Outlet {
   readonly router: Router;
   /** The worker that its viewers' transports belong to. */
   readonly media: MediaWorker;
-  readonly #hub: Router;
   readonly #ownsRouter: boolean;
   #tracks: readonly Producer[] = [];
 
-  private constructor(hub: Router, router: Router, media: MediaWorker) {
-    this.#hub = hub;
+  private constructor(router: Router, media: MediaWorker, ownsRouter: boolean) {
     this.router = router;
     this.media = media;
-    this.#ownsRouter = router !== hub;
+    this.#ownsRouter = ownsRouter;
   }
 
   /** The hub itself as an outlet. */
   static onHub(hub: Router, media: MediaWorker): Outlet {
-    return new Outlet(hub, hub, media);
+    return new Outlet(hub, media, false);
   }
 
   /** An outlet with a router of its own, on the hub's worker or another. */
-  static async forLayout(hub: Router, layout: Layout, workers: Workers, media: MediaWorker): Promise<Outlet> {
-    return new Outlet(hub, await workers.createRouter(media, layoutCodecs(layout)), media);
+  static async forLayout(layout: Layout, workers: Workers, media: MediaWorker): Promise<Outlet> {
+    return new Outlet(await workers.createRouter(media, layoutCodecs(layout)), media, true);
   }
 
   /** The tracks as this outlet's viewers consume them. */
@@ -45,7 +43,7 @@ export class Outlet {
   /**
    * Takes these tracks of the hub. A track whose codec the outlet has not is left out: its viewers negotiated another.
    */
-  async feed(hubTracks: readonly Producer[]): Promise<void> {
+  async feed(hub: Router, hubTracks: readonly Producer[]): Promise<void> {
     if (!this.#ownsRouter) {
       this.#tracks = hubTracks;
       return;
@@ -55,7 +53,7 @@ export class Outlet {
         try {
           // Two routers of one worker cannot hold the same producer id.
           const pipe = { producerId: track.id, router: this.router, keepId: false, enableSctp: false };
-          const { pipeProducer } = await this.#hub.pipeToRouter(pipe);
+          const { pipeProducer } = await hub.pipeToRouter(pipe);
           return pipeProducer;
         } catch (error) {
           if (error instanceof Error && error.name === 'UnsupportedError') return undefined;

@@ -6,6 +6,12 @@ import type { Layout } from './codecs.ts';
 import { hubServes, Outlet } from './outlet.ts';
 import type { MediaWorker, Workers } from './workers.ts';
 
+/** The hub that feeds the outlets, and its worker. */
+export interface OutletHome {
+  hub: Router;
+  worker: MediaWorker;
+}
+
 /** The outlet that a viewer needs. */
 export interface OutletPlace {
   /** Equal for viewers that can share it. */
@@ -24,16 +30,18 @@ interface SharedOutlet {
 const MAX_OUTLETS = 16;
 
 export class Outlets {
-  readonly #hub: Router;
-  readonly #home: MediaWorker;
   readonly #workers: Workers;
   readonly #shared = new Map<string, SharedOutlet>();
+  #home: OutletHome;
 
-  /** @param home the hub's worker. */
-  constructor(hub: Router, home: MediaWorker, workers: Workers) {
-    this.#hub = hub;
+  constructor(home: OutletHome, workers: Workers) {
     this.#home = home;
     this.#workers = workers;
+  }
+
+  /** The hub is another from now on; outlets of other workers are fed from there. */
+  move(home: OutletHome): void {
+    this.#home = home;
   }
 
   /**
@@ -78,7 +86,7 @@ export class Outlets {
         // One that could not be opened has told those who wait for it.
         const outlet = await opening.catch(() => undefined);
         if (outlet === undefined) return;
-        await outlet.feed(tracks);
+        await outlet.feed(this.#home.hub, tracks);
         await fed(key, outlet);
       }),
     );
@@ -96,12 +104,13 @@ export class Outlets {
   }
 
   async #open({ layout, media }: OutletPlace, tracks: readonly Producer[]): Promise<Outlet> {
+    const { hub, worker } = this.#home;
     const outlet =
-      media === this.#home && hubServes(layout, tracks)
-        ? Outlet.onHub(this.#hub, media)
-        : await Outlet.forLayout(this.#hub, layout, this.#workers, media);
+      media === worker && hubServes(layout, tracks)
+        ? Outlet.onHub(hub, media)
+        : await Outlet.forLayout(layout, this.#workers, media);
     try {
-      await outlet.feed(tracks);
+      await outlet.feed(hub, tracks);
       return outlet;
     } catch (error) {
       outlet.close();

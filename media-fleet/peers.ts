@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import type { NodeClient } from '#routing/node-client.ts';
 import { nodeStatus } from '#routing/node-messages.ts';
 import { aliveNodes, type NodeRecord } from '#routing/node-record.ts';
+import { unavailable } from '#routing/problem.ts';
 import type { RouteCache } from '#routing/route-cache.ts';
 import type { Timing } from '#routing/timing.ts';
 
@@ -12,6 +13,8 @@ export interface Holder {
   incarnation: string;
 }
 
+/** For so long a failed probe stands for the next, ms: whoever found its parent dead need not ask again to take its role. */
+const PROBE_COUNTS = 1_000;
 /** How many nodes may be under suspicion at once. */
 const SUSPECTS = 1_000;
 
@@ -19,8 +22,9 @@ export class Peers {
   readonly #routes: RouteCache;
   readonly #client: NodeClient;
   readonly #timing: Timing;
-  readonly #suspects: LRUCache<string, true>;
-  #lastKnown: readonly NodeRecord[] = [];
+  /** When each of them last failed a probe, by the process's own clock. */
+  readonly #suspects: LRUCache<string, number>;
+  #lastKnown: readonly NodeRecord[] | undefined;
 
   constructor(routes: RouteCache, client: NodeClient, timing: Timing) {
     this.#routes = routes;
@@ -30,12 +34,17 @@ export class Peers {
     this.#suspects = new LRUCache({ max: SUSPECTS, ttl: 2 * timing.nodeDeadAfter });
   }
 
-  /** The region's registered nodes, dead ones included. Without the registry: the last ones known. */
+  /**
+   * The region's registered nodes, dead ones included. Without the registry: the last ones known.
+   * @throws Problem 503 when none have been known yet: an empty list would make everybody dead.
+   */
   async registered(): Promise<readonly NodeRecord[]> {
     try {
       this.#lastKnown = await this.#routes.nodes();
-    } catch {
+    } catch (error) {
       // The registry does not answer; media must not suffer for it.
+      if (this.#lastKnown === undefined)
+        throw unavailable('registry-unreachable', 'the node registry does not answer now', 2, error);
     }
     return this.#lastKnown;
   }
@@ -56,8 +65,11 @@ export class Peers {
 
   /** The record of a node that the registry holds for dead, if it still answers its control port. */
   async revived(holder: Holder): Promise<NodeRecord | undefined> {
-    const node = this.#lastKnown.find((known) => holds([known], holder));
-    return node && (await this.probe(node)) ? node : undefined;
+    const node = this.#lastKnown?.find((known) => holds([known], holder));
+    if (node === undefined) return undefined;
+    const failedAt = this.#suspects.get(keyOf(node));
+    if (failedAt !== undefined && performance.now() - failedAt < PROBE_COUNTS) return undefined;
+    return (await this.probe(node)) ? node : undefined;
   }
 
   /** Asks a node that failed us whether it lives; one that does not say so in time is not asked again for a while. */
@@ -76,7 +88,7 @@ export class Peers {
     } catch {
       // Whatever it was, the node did not say that it lives.
     }
-    this.#suspects.set(keyOf(node), true);
+    this.#suspects.set(keyOf(node), performance.now());
     return false;
   }
 

@@ -4,6 +4,7 @@ import { EventEmitter } from 'node:events';
 import type { Producer } from 'mediasoup/types';
 import type { OriginClaim } from '#routing/claims.ts';
 import type { WhipRequest } from '#routing/node-messages.ts';
+import { FlowMeter } from './flow-meter.ts';
 import { OriginRole, type OriginRoleOptions } from './origin-role.ts';
 import { publish } from './publication.ts';
 import { readOffer } from './sdp/offer.ts';
@@ -13,19 +14,18 @@ import type { Stream } from './stream.ts';
 import type { Workers } from './workers.ts';
 
 export interface PublisherOptions
-  extends Omit<OriginRoleOptions, 'stream' | 'self' | 'priority' | 'tokenId' | 'viewing'> {
+  extends Omit<OriginRoleOptions, 'stream' | 'self' | 'priority' | 'tokenId' | 'viewing' | 'flow'> {
   request: WhipRequest;
   stream: Stream;
   workers: Workers;
 }
 
 /**
- * Emits `active` with what feeds the stream when this publisher is the active origin, `standby` when one of a higher
- * priority is, and `end` once.
+ * Emits `active` with what feeds the stream when this publisher is the active origin, `standby` when another is, and
+ * `end` once.
  */
 export class Publisher extends EventEmitter<{ active: [Source]; standby: []; end: [SessionEnd] }> {
   readonly session: Session;
-  readonly priority: number;
   readonly #role: OriginRole;
 
   private constructor(
@@ -35,7 +35,6 @@ export class Publisher extends EventEmitter<{ active: [Source]; standby: []; end
   ) {
     super();
     this.session = session;
-    this.priority = request.priority;
     const { priority, tokenId, viewing } = request;
     const role = new OriginRole({
       stream: stream.name,
@@ -43,6 +42,7 @@ export class Publisher extends EventEmitter<{ active: [Source]; standby: []; end
       priority,
       tokenId,
       viewing,
+      flow: new FlowMeter(tracks, options.timing.publisherSilence),
       ...options,
     });
     this.#role = role;
@@ -72,9 +72,24 @@ export class Publisher extends EventEmitter<{ active: [Source]; standby: []; end
     }
   }
 
+  /** Among redundant publishers the highest goes first. */
+  get priority(): number {
+    return this.#role.priority;
+  }
+
   /** Looks at the claims now rather than at the next check. */
-  check(): void {
-    this.#role.check();
+  check(told: OriginClaim): void {
+    this.#role.check(told);
+  }
+
+  /** Whether the claim is this publisher's. */
+  holds(claim: OriginClaim): boolean {
+    return this.#role.holds(claim);
+  }
+
+  /** @throws Problem 409 when another publisher has it. */
+  setPriority(priority: number): Promise<void> {
+    return this.#role.setPriority(priority);
   }
 }
 

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { type CascadePlan, planCascade } from '#routing/cascade-plan.ts';
 import {
   activeOrigin,
+  type Claim,
   type OriginClaim,
   type RegionClaim,
   regionClaimOf,
@@ -20,6 +21,7 @@ import type { RegionClient } from '#routing/region-client.ts';
 import type { StreamMap } from '#routing/stream-map.ts';
 import type { Timing } from '#routing/timing.ts';
 import type { Background } from './background.ts';
+import { claimsSince } from './claims-since.ts';
 import { Leg } from './leg.ts';
 import { holds, type Peers } from './peers.ts';
 import { notLive } from './source.ts';
@@ -43,6 +45,8 @@ export type PullEnd = 'stream-ended' | 'unused' | 'superseded' | 'replaced' | 'f
 
 /** Attempts to get a first leg before the viewer is told to try again. */
 const FIRST_ATTEMPTS = 4;
+/** How often a node that lost its origin looks for the next one, in the time of an origin's own checks. */
+const ORPHAN_LOOKS = 4;
 /** Between attempts, in ms, times a random factor so that a region's edges do not ask in step. */
 const BACKOFF = { first: 20, most: 1_000 };
 
@@ -104,21 +108,25 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     await Promise.race([this.#ready.promise, late.catch(unlessAborted)]).finally(() => over.abort());
   }
 
-  /** Something about the stream changed elsewhere: look at the map now rather than later. */
-  check(): void {
-    this.emit('wake');
-    const { streamMap, log } = this.#context;
-    const { name: stream } = this.#stream;
-    streamMap.read(stream, { consistent: true }).then(
-      (claims) => {
-        const active = activeOrigin(claims);
-        const pulled = this.#leg?.origin;
-        if (active === undefined || pulled === undefined) return;
-        // The old origin may be cut off and still look well from here.
-        if (active.nodeId !== pulled.nodeId || active.epoch !== pulled.epoch) this.#leg?.close('superseded');
-      },
-      (error: unknown) => log.info({ err: error, stream }, 'the stream map could not be checked'),
+  /** Told of an origin's claim: looks at the map now rather than later, until the map shows it. */
+  check(told: OriginClaim): void {
+    const { log } = this.#context;
+    this.#check(told).catch((error: unknown) =>
+      log.info({ err: error, stream: this.#stream.name }, 'the stream map could not be checked'),
     );
+  }
+
+  async #check(told: OriginClaim): Promise<void> {
+    const { streamMap } = this.#context;
+    for await (const claims of claimsSince(streamMap, this.#stream.name, told, this.#stopped.signal)) {
+      const active = activeOrigin(claims);
+      const pulled = this.#leg?.origin;
+      if (pulled === undefined) this.emit('wake');
+      // The old origin may be cut off and still look well from here.
+      else if (active && (active.nodeId !== pulled.nodeId || active.epoch !== pulled.epoch)) {
+        this.#leg?.close('superseded');
+      }
+    }
   }
 
   /**
@@ -179,7 +187,8 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
           this.close('stream-ended');
           return;
         }
-        await this.#pause(timing.claimCheck * (0.75 + Math.random() / 2));
+        // Its publisher may come back anywhere, and only those who hold a claim are told.
+        await this.#pause((timing.claimCheck / ORPHAN_LOOKS) * (0.75 + Math.random() / 2));
       } else {
         failures += 1;
         if (!this.#settled && failures >= FIRST_ATTEMPTS) {
@@ -240,7 +249,11 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     if (doubted?.region !== self.region || doubted.releasedAt !== undefined) return { plan, nodes };
     // The registry says that its holder is dead. It may have been away itself, and the node well.
     const node = await peers.revived(doubted);
-    if (node === undefined) return { plan, nodes };
+    if (node === undefined) {
+      // Sooner than the region's sweep: who else publishes the stream is the active origin then.
+      if (plan.step === 'none') this.#releaseDead(doubted);
+      return { plan, nodes };
+    }
     const more = [...nodes, node];
     return { plan: planCascade({ claims, self, alive: (holder) => holds(more, holder) }), nodes: more };
   }
@@ -285,13 +298,11 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
 
   #askNode(node: NodeRecord, request: LegRequest): Promise<LegAnswer> {
     const { nodes, timing } = this.#context;
-    return nodes.call(node, {
-      method: 'POST',
-      path: '/v1/legs',
-      body: request,
-      answer: legAnswer,
-      timeout: timing.call,
-    });
+    return nodes.callOrDoubt(
+      node,
+      { method: 'POST', path: '/v1/legs', body: request, answer: legAnswer, timeout: timing.call },
+      timing.probe,
+    );
   }
 
   /** Makes a leg, feeds the stream from it, and returns when it has ended. */
@@ -301,6 +312,8 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
   ): Promise<'attached' | 'retry'> {
     const { workers, timing, log } = this.#context;
     const stream = this.#stream;
+    await stream.ready();
+    if (this.#ended) return 'retry';
     const outcome = await Leg.open({ stream, workers, timing, ...how });
     if ('refused' in outcome) {
       log.info({ stream: stream.name, refused: outcome.refused }, 'a parent refused the leg');
@@ -329,7 +342,15 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     log.info({ stream: stream.name, parent: leg.parent, end }, 'a leg ended');
     if (end === 'ended') this.close('stream-ended');
     if (end === 'silent') await onSilence?.();
-    return 'attached';
+    // The parent answers, but its media does not reach us: no reason to ask on without a pause.
+    return end === 'silent' && !leg.heard ? 'retry' : 'attached';
+  }
+
+  #releaseDead(claim: Claim): void {
+    const { streamMap, background, log } = this.#context;
+    log.warn({ stream: claim.stream, nodeId: claim.nodeId }, 'releasing the claim of a node that is gone');
+    void background.run(`releasing the dead claim of ${claim.stream}`, () => streamMap.release(claim));
+    this.emit('wake');
   }
 
   /** Gives up the region's claim where this node holds it. */
@@ -338,9 +359,7 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     if (claim === undefined) return;
     this.#claim = undefined;
     const { streamMap, background } = this.#context;
-    await background.run(`releasing the region claim of ${claim.stream}`, () =>
-      streamMap.releaseRegion(claim),
-    );
+    await background.run(`releasing the region claim of ${claim.stream}`, () => streamMap.release(claim));
   }
 
   #watchUsage(): void {

@@ -82,14 +82,24 @@ export class Pulse {
   }
 }
 
-/** Emits `beat` for every beat that arrives. */
+/** Emits `beat` for every beat that arrives in its order. */
 export class PulseListener extends EventEmitter<{ beat: [Beat] }> {
+  /** The newest beat's sequence number. */
+  #newest: number | undefined;
+
   constructor(consumer: Consumer) {
     super();
     consumer.on('rtp', (packet) => {
       const beat = readBeat(packet);
-      if (beat) this.emit('beat', beat);
+      if (beat && this.#isNews(packet.readUInt16BE(2))) this.emit('beat', beat);
     });
+  }
+
+  /** A beat that was lost and sent again comes after later ones, and says what is no longer so (RFC 1982's arithmetic). */
+  #isNews(sequence: number): boolean {
+    if (this.#newest !== undefined && ((sequence - this.#newest) & 0xffff) >= 0x8000) return false;
+    this.#newest = sequence;
+    return true;
   }
 }
 

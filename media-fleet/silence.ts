@@ -4,10 +4,8 @@ import type { PipeTransport } from 'mediasoup/types';
 
 export interface SilenceOptions {
   transport: PipeTransport;
-  /** Milliseconds without a pulse after which the other end is doubted. */
+  /** Milliseconds without a pulse after which the other end is gone, if no bytes came in their second half either. */
   after: number;
-  /** Milliseconds between looks at the bytes while it is. */
-  recheck: number;
   /** Called once at most. */
   onSilent: () => void;
 }
@@ -17,40 +15,44 @@ export interface SilenceOptions {
  */
 export class Silence {
   readonly #options: SilenceOptions;
-  readonly #timer: NodeJS.Timeout;
-  #recheck: NodeJS.Timeout | undefined;
-  #heardAt = performance.now();
+  /** Fires when a pulse is overdue. */
+  readonly #overdue: NodeJS.Timeout;
+  #look: NodeJS.Timeout | undefined;
+  /** Counts the pulses, so that a look knows whether one came while it waited for the bytes. */
+  #pulses = 0;
   #over = false;
 
   constructor(options: SilenceOptions) {
     this.#options = options;
-    this.#timer = setTimeout(() => void this.#doubt(0), options.after);
+    this.#overdue = setTimeout(() => void this.#doubt(undefined), options.after / 2);
   }
 
   /** A pulse has come. */
   heard(): void {
     if (this.#over) return;
-    this.#heardAt = performance.now();
-    this.#timer.refresh();
+    this.#pulses += 1;
+    clearTimeout(this.#look);
+    this.#overdue.refresh();
   }
 
   close(): void {
     this.#over = true;
-    clearTimeout(this.#timer);
-    clearTimeout(this.#recheck);
+    clearTimeout(this.#overdue);
+    clearTimeout(this.#look);
   }
 
-  async #doubt(bytesBefore: number): Promise<void> {
-    const { transport, after, recheck, onSilent } = this.#options;
+  /** Looks at the bytes, and again in half the time, for as long as no pulse comes. @param before those of the last look. */
+  async #doubt(before: number | undefined): Promise<void> {
+    const { transport, after, onSilent } = this.#options;
+    const pulses = this.#pulses;
     const stats = await transport.getStats().catch(() => []);
-    if (this.#over || performance.now() - this.#heardAt < after) return;
+    if (this.#over || this.#pulses !== pulses) return;
     const bytes = stats[0]?.bytesReceived ?? 0;
-    if (bytes === bytesBefore) {
+    if (bytes === before) {
       this.close();
       onSilent();
-      return;
+    } else {
+      this.#look = setTimeout(() => void this.#doubt(bytes), after / 2);
     }
-    clearTimeout(this.#recheck);
-    this.#recheck = setTimeout(() => void this.#doubt(bytes), recheck);
   }
 }

@@ -8,7 +8,7 @@ import type { Timing } from '#routing/timing.ts';
 import { Children } from './children.ts';
 import { HUB_CODECS, layoutKey } from './codecs.ts';
 import type { Outlet } from './outlet.ts';
-import { type OutletPlace, Outlets } from './outlets.ts';
+import { type OutletHome, type OutletPlace, Outlets } from './outlets.ts';
 import { Pulse } from './pulse.ts';
 import { writeAnswer } from './sdp/answer.ts';
 import { writeCounterOffer } from './sdp/counter-offer.ts';
@@ -28,6 +28,11 @@ export interface StreamOptions {
   log: Logger;
 }
 
+/** Where a stream lives on a node. */
+interface Home extends OutletHome {
+  pulse: Pulse;
+}
+
 /** The outlet of viewers that took our own offer: the hub itself, whatever its tracks' numbers. */
 const HUB_OUTLET = 'hub';
 
@@ -40,46 +45,53 @@ const COUNTER_OFFER_LIFE = 30_000;
 export class Stream extends EventEmitter<{ usage: []; close: [] }> implements FedHub {
   readonly name: string;
   readonly self: Self;
-  readonly hub: Router;
-  readonly pulse: Pulse;
-  readonly worker: MediaWorker;
   readonly children: Children;
   readonly #options: StreamOptions;
   readonly #viewers = new Map<string, Viewer>();
   readonly #outlets: Outlets;
   readonly #heartbeat: NodeJS.Timeout;
+  #home: Home;
+  #moving: Promise<void> = Promise.resolve();
   #source: Source | undefined;
   #generation = 0;
   #holds = 0;
   #closed = false;
 
-  private constructor(options: StreamOptions, worker: MediaWorker, hub: Router, pulse: Pulse) {
+  private constructor(options: StreamOptions, home: Home) {
     super();
     // Every viewer's wait and every pull listens to the same stream.
     this.setMaxListeners(0);
     this.#options = options;
     this.name = options.name;
     this.self = options.self;
-    this.worker = worker;
-    this.hub = hub;
-    this.pulse = pulse;
+    this.#home = home;
     const { maxChildren, workers, timing } = options;
-    this.#outlets = new Outlets(hub, worker, workers);
+    this.#outlets = new Outlets(home, workers);
     this.children = new Children({ stream: this, maxChildren, workers, timing });
     this.children.on('usage', () => this.#used());
     this.#heartbeat = setInterval(() => this.#beat(), timing.legPulse);
-    hub.observer.once('close', () => this.close('failed'));
+    this.#settle();
   }
 
   static async open(options: StreamOptions): Promise<Stream> {
-    const worker = options.workers.pick();
-    const hub = await options.workers.createRouter(worker, HUB_CODECS);
-    try {
-      return new Stream(options, worker, hub, await Pulse.on(hub));
-    } catch (error) {
-      hub.close();
-      throw error;
-    }
+    return new Stream(options, await openHome(options.workers));
+  }
+
+  get hub(): Router {
+    return this.#home.hub;
+  }
+
+  get pulse(): Pulse {
+    return this.#home.pulse;
+  }
+
+  get worker(): MediaWorker {
+    return this.#home.worker;
+  }
+
+  /** Resolves when there is a hub that can be fed: not at once while the stream moves from a dead worker to another. */
+  ready(): Promise<void> {
+    return this.#moving;
   }
 
   get source(): Source | undefined {
@@ -221,6 +233,34 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
     this.emit('close');
   }
 
+  #settle(): void {
+    this.hub.observer.once('close', () => {
+      if (!this.#closed) this.#moving = this.#move();
+    });
+  }
+
+  /**
+   * The hub's worker died, and with it what fed the hub and whom it served. Viewers on other workers keep their
+   * sessions: a new hub takes the old one's place, and whoever feeds the stream feeds that.
+   */
+  async #move(): Promise<void> {
+    const { workers, log } = this.#options;
+    this.children.close();
+    try {
+      const home = await openHome(workers);
+      if (this.#closed) {
+        home.hub.close();
+        return;
+      }
+      this.#home = home;
+      this.#outlets.move(home);
+      this.#settle();
+    } catch (error) {
+      log.info({ err: error, stream: this.name }, 'no other worker can take the stream');
+      this.close('failed');
+    }
+  }
+
   #liveSource(): Source {
     if (this.#source === undefined) throw notLive(this.name);
     return this.#source;
@@ -284,6 +324,17 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
   #tell(type: Parameters<Pulse['send']>[0]['type']): void {
     const connected = [...this.#viewers.values()].filter((viewer) => viewer.connected).length;
     this.pulse.send({ type, viewers: connected + this.children.viewers, generation: this.#generation });
+  }
+}
+
+async function openHome(workers: Workers): Promise<Home> {
+  const worker = workers.pick();
+  const hub = await workers.createRouter(worker, HUB_CODECS);
+  try {
+    return { worker, hub, pulse: await Pulse.on(hub) };
+  } catch (error) {
+    hub.close();
+    throw error;
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
-import { type OriginClaim, type RegionClaim, sameHolder } from '#routing/claims.ts';
+import { type Claim, isHeld, type OriginClaim, sameHolder } from '#routing/claims.ts';
 import type {
   LegAnswer,
   LegRequest,
@@ -28,6 +28,8 @@ export interface StreamsOptions extends PullContext {
   self: Self;
   /** Legs of one stream that this node feeds. */
   maxChildren: number;
+  /** Whether a publisher takes its stream back from one of a lower priority. */
+  failback: boolean;
 }
 
 /** A stream and what keeps it: it closes when the last of these is gone. */
@@ -187,19 +189,30 @@ export class Streams {
       const { origins, regions } = await streamMap.read(name, { consistent: true });
       // It may have come meanwhile.
       if (this.#entries.has(name)) return;
-      const mine = ({ releasedAt, ...claim }: OriginClaim | RegionClaim) =>
-        releasedAt === undefined && sameHolder(claim, self);
-      for (const claim of origins.filter(mine)) await streamMap.releaseOrigin(claim);
-      for (const claim of regions.filter(mine)) await streamMap.releaseRegion(claim);
+      const mine = (claim: Claim) => isHeld(claim) && sameHolder(claim, self);
+      for (const claim of [...origins, ...regions].filter(mine)) await streamMap.release(claim);
     });
   }
 
-  /** Something about a stream changed elsewhere. */
-  notice({ stream, epoch }: Notice): void {
+  /** An origin's claim of a stream says something new. */
+  notice({ stream, claim }: Notice): void {
     const entry = this.#open.get(stream);
-    this.#log.debug({ stream, epoch }, 'told of a new origin');
-    entry?.pull?.check();
-    for (const publisher of entry?.publishers ?? []) publisher.check();
+    this.#log.debug({ stream, claim }, 'told of an origin');
+    entry?.pull?.check(claim);
+    for (const publisher of entry?.publishers ?? []) publisher.check(claim);
+  }
+
+  /**
+   * The publisher with this claim goes on with another priority.
+   * @throws Problem 404 when it is not here, 409 when another publisher of the stream has that priority.
+   */
+  async setPriority(claim: OriginClaim, priority: number): Promise<void> {
+    const publishers = [...(this.#open.get(claim.stream)?.publishers ?? [])];
+    const publisher = publishers.find((candidate) => candidate.holds(claim));
+    if (publisher === undefined) {
+      throw new Problem(404, 'unknown-origin', `this origin of ${claim.stream} has ended; look again`);
+    }
+    await publisher.setPriority(priority);
   }
 
   /** Gives roles to others as far as others can take them; sessions stay. */
@@ -241,7 +254,11 @@ export class Streams {
         previous.session.close('superseded');
       }
     });
-    publisher.on('standby', () => this.#withdraw(entry, publisher));
+    publisher.on('standby', () => {
+      this.#withdraw(entry, publisher);
+      // It may send on all the same: those below must look for the one that goes first now.
+      stream.dismissChildren();
+    });
     publisher.once('end', (end) => {
       log.info({ end }, 'a publisher left');
       entry.publishers.delete(publisher);

@@ -1,8 +1,8 @@
 // Releases what this region's dead nodes left claimed, so that no stream stays live that nobody publishes.
 
 import type { Logger } from 'pino';
-import type { OriginClaim } from '#routing/claims.ts';
-import type { StreamMap } from '#routing/stream-map.ts';
+import { type Claim, sameHolder } from '#routing/claims.ts';
+import type { HeldClaims, StreamMap } from '#routing/stream-map.ts';
 import type { Timing } from '#routing/timing.ts';
 import type { Background } from './background.ts';
 import { type Holder, holds, type Peers } from './peers.ts';
@@ -17,7 +17,7 @@ export interface SweepOptions {
   log: Logger;
 }
 
-/** Origins that a page of the scan holds. */
+/** Items that a page of the scan looks at. */
 const PAGE = 100;
 /** However large the region, a node looks this often, in ms. */
 const MOST = 60_000;
@@ -84,11 +84,8 @@ export class Sweep {
     let settled = true;
     let after: string | undefined;
     do {
-      const page: Awaited<ReturnType<StreamMap['liveOrigins']>> = await streamMap.liveOrigins({
-        limit: PAGE,
-        after,
-      });
-      for (const claim of page.origins) {
+      const page: HeldClaims = await streamMap.held({ limit: PAGE, after });
+      for (const claim of [...page.origins, ...page.regions]) {
         if (claim.region !== self.region || holds([...alive, self], claim)) continue;
         if (!(await this.#release(claim))) settled = false;
       }
@@ -97,14 +94,29 @@ export class Sweep {
     return settled;
   }
 
+  /**
+   * Somebody got no answer from the holder of this claim: looks at once.
+   * @returns whether the holder is dead; then the claim is released.
+   */
+  async look(claim: Claim): Promise<boolean> {
+    const { self, streamMap, peers, background, log } = this.#options;
+    if (claim.region !== self.region || sameHolder(claim, self)) return false;
+    const node = (await peers.registered()).find((known) => sameHolder(known, claim));
+    if (node && (await peers.probe(node))) return false;
+    const { stream, nodeId } = claim;
+    log.warn({ stream, nodeId }, 'releasing the claim of a node that does not answer');
+    // Whoever asked waits: afterwards the map says what is true.
+    await background.run(`releasing the doubted claim of ${stream}`, () => streamMap.release(claim));
+    return true;
+  }
+
   /** @returns false when its holder answers all the same. */
-  async #release(claim: OriginClaim): Promise<boolean> {
+  async #release(claim: Claim): Promise<boolean> {
     const { streamMap, peers, background, log } = this.#options;
     if (await peers.revived(claim)) return false;
-    log.warn({ stream: claim.stream, nodeId: claim.nodeId }, 'releasing the claim of an origin that is gone');
-    void background.run(`releasing the dead origin claim of ${claim.stream}`, () =>
-      streamMap.releaseOrigin(claim),
-    );
+    const { stream, nodeId } = claim;
+    log.warn({ stream, nodeId }, 'releasing the claim of a node that is gone');
+    void background.run(`releasing the dead claim of ${stream}`, () => streamMap.release(claim));
     return true;
   }
 }

@@ -7,6 +7,9 @@ import { incarnation, nodeId, regionId, streamName } from './names.ts';
 export const viewing = z.enum(['open', 'token']);
 export type Viewing = z.infer<typeof viewing>;
 
+/** Among a stream's redundant publishers the highest goes first. */
+export const originPriority = z.number().int().min(0).max(9);
+
 const holder = {
   stream: streamName,
   region: regionId,
@@ -21,8 +24,7 @@ const holder = {
 /** `sk = ORIGIN#<region>#<priority>`: the node that a publisher of the stream is connected to. */
 export const originClaim = z.object({
   ...holder,
-  /** 0 to 9; among live origins the highest is the active one (redundant publishers). */
-  priority: z.number().int().min(0).max(9),
+  priority: originPriority,
   /** The publish token's id: the same token may take its own stream over. */
   tokenId: z.string(),
   /** Milliseconds since 1970, by the origin's clock. */
@@ -41,6 +43,8 @@ export const regionClaim = z.object({
 });
 export type RegionClaim = z.infer<typeof regionClaim>;
 
+export type Claim = OriginClaim | RegionClaim;
+
 /** All that the stream map says of one stream, released claims included. */
 export const streamClaims = z.object({
   stream: streamName,
@@ -50,7 +54,7 @@ export const streamClaims = z.object({
 export type StreamClaims = z.infer<typeof streamClaims>;
 
 /** Whether the holder has not given the role up. */
-export const isHeld = ({ releasedAt }: OriginClaim | RegionClaim): boolean => releasedAt === undefined;
+export const isHeld = ({ releasedAt }: Claim): boolean => releasedAt === undefined;
 
 /**
  * The active origin: of the claims that are held, one that does not yield before those that do, then the highest

@@ -9,14 +9,20 @@ import {
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
 import type * as z from 'zod';
-import { type OriginClaim, originClaim, type RegionClaim, regionClaim, type StreamClaims } from './claims.ts';
+import {
+  type Claim,
+  isHeld,
+  type OriginClaim,
+  originClaim,
+  type RegionClaim,
+  regionClaim,
+  type StreamClaims,
+} from './claims.ts';
 import { Problem } from './problem.ts';
-import type { ReadOptions, StreamMap } from './stream-map.ts';
+import type { HeldClaims, ReadOptions, StreamMap } from './stream-map.ts';
 
 /** How long a released claim stays, so that its epoch is still there for the next holder: a day, in seconds. */
 const RELEASED_CLAIM_LIFE = 86_400;
-
-type Claim = OriginClaim | RegionClaim;
 
 const STREAM = 'STREAM#';
 const partition = (stream: string) => `${STREAM}${stream}`;
@@ -48,14 +54,7 @@ export class DynamoStreamMap implements StreamMap {
         ConsistentRead: consistent,
       }),
     );
-    return {
-      stream,
-      origins: readable(originClaim, Items.filter(isOrigin)),
-      regions: readable(
-        regionClaim,
-        Items.filter((item) => !isOrigin(item)),
-      ),
-    };
+    return { stream, ...claimsOf(Items) };
   }
 
   claimOrigin(claim: OriginClaim, seen: OriginClaim | undefined): Promise<boolean> {
@@ -66,32 +65,36 @@ export class DynamoStreamMap implements StreamMap {
     return this.#claim(claim, seen);
   }
 
-  releaseOrigin(claim: OriginClaim): Promise<boolean> {
-    return this.#release(claim);
+  setYields(claim: OriginClaim, yields: boolean): Promise<boolean> {
+    return this.#update(claim, 'SET yields = :yields', { ':yields': yields });
   }
 
-  releaseRegion(claim: RegionClaim): Promise<boolean> {
-    return this.#release(claim);
+  release(claim: Claim): Promise<boolean> {
+    const now = Date.now();
+    return this.#update(claim, 'SET releasedAt = :now, expiresAt = :ttl', {
+      ':now': now,
+      ':ttl': Math.floor(now / 1000) + RELEASED_CLAIM_LIFE,
+    });
   }
 
-  async liveOrigins({ limit, after }: { limit: number; after?: string | undefined }) {
+  async held({ limit, after }: { limit: number; after?: string | undefined }): Promise<HeldClaims> {
     const { Items = [], LastEvaluatedKey } = await this.#client.send(
       new ScanCommand({
         TableName: this.#table,
-        FilterExpression: 'begins_with(sk, :origin) AND attribute_not_exists(releasedAt)',
-        ExpressionAttributeValues: { ':origin': 'ORIGIN#' },
+        FilterExpression: 'attribute_not_exists(releasedAt)',
         Limit: limit,
         ...(after === undefined ? {} : { ExclusiveStartKey: decodeCursor(after) }),
       }),
     );
-    const origins = readable(originClaim, Items);
-    if (LastEvaluatedKey === undefined) return { origins };
+    const { origins, regions } = claimsOf(Items);
+    if (LastEvaluatedKey === undefined) return { origins, regions };
     // A page may end between two claims of a stream: the rest of that stream belongs to this page.
     const stream = String(LastEvaluatedKey.pk).slice(STREAM.length);
-    const { origins: all } = await this.read(stream);
-    const whole = all.filter(({ releasedAt }) => releasedAt === undefined);
+    const cut = await this.read(stream);
+    const others = (claim: Claim) => claim.stream !== stream;
     return {
-      origins: [...origins.filter((claim) => claim.stream !== stream), ...whole],
+      origins: [...origins.filter(others), ...cut.origins.filter(isHeld)],
+      regions: [...regions.filter(others), ...cut.regions.filter(isHeld)],
       next: encodeCursor({ pk: LastEvaluatedKey.pk, sk: LAST_KEY }),
     };
   }
@@ -113,18 +116,17 @@ export class DynamoStreamMap implements StreamMap {
     );
   }
 
-  #release(claim: Claim): Promise<boolean> {
-    const now = Date.now();
+  /** Changes the item of a claim that still stands. */
+  #update(claim: Claim, expression: string, values: Record<string, unknown>): Promise<boolean> {
     return held(
       this.#client.send(
         new UpdateCommand({
           TableName: this.#table,
           Key: keyOf(claim),
-          UpdateExpression: 'SET releasedAt = :now, expiresAt = :ttl',
+          UpdateExpression: expression,
           ConditionExpression: 'epoch = :epoch AND nodeId = :node AND incarnation = :incarnation',
           ExpressionAttributeValues: {
-            ':now': now,
-            ':ttl': Math.floor(now / 1000) + RELEASED_CLAIM_LIFE,
+            ...values,
             ':epoch': claim.epoch,
             ':node': claim.nodeId,
             ':incarnation': claim.incarnation,
@@ -134,6 +136,14 @@ export class DynamoStreamMap implements StreamMap {
     );
   }
 }
+
+const claimsOf = (items: Record<string, unknown>[]): Pick<StreamClaims, 'origins' | 'regions'> => ({
+  origins: readable(originClaim, items.filter(isOrigin)),
+  regions: readable(
+    regionClaim,
+    items.filter((item) => !isOrigin(item)),
+  ),
+});
 
 const isOrigin = ({ sk }: Record<string, unknown>): boolean => String(sk).startsWith('ORIGIN#');
 

@@ -78,6 +78,8 @@ export interface NodeCall<Answer extends z.ZodType> {
   answer: Answer;
   /** Milliseconds until the call counts as failed. */
   timeout: number;
+  /** Gives the call up. */
+  signal?: AbortSignal;
 }
 
 /** Calls nodes. One per process; `close` ends its idle connections. */
@@ -116,20 +118,53 @@ export class NodeClient {
     return call.answer.parse(answer);
   }
 
+  /**
+   * As {@link call}, for what may take its time: a node that has not answered in `probe` ms is asked whether it lives,
+   * and given up when it does not say so in `probe` ms more. A frozen node costs its caller that, not the whole timeout.
+   */
+  async callOrDoubt<Answer extends z.ZodType>(
+    node: NodeAddress,
+    call: NodeCall<Answer>,
+    probe: number,
+  ): Promise<z.output<Answer>> {
+    const over = new AbortController();
+    const doubted = Promise.withResolvers<never>();
+    const status = { method: 'GET', path: '/v1/status', answer: z.unknown(), timeout: probe } as const;
+    const timer = setTimeout(() => {
+      this.call(node, status).catch((error: unknown) => {
+        if (error instanceof NodeUnreachable) doubted.reject(error);
+      });
+    }, probe);
+    try {
+      return await Promise.race([this.call(node, { ...call, signal: over.signal }), doubted.promise]);
+    } finally {
+      clearTimeout(timer);
+      over.abort();
+    }
+  }
+
   close(): void {
     this.#agents.clear();
   }
 
   #exchange(
     node: NodeAddress,
-    { method, path, timeout }: Pick<NodeCall<z.ZodType>, 'method' | 'path' | 'timeout'>,
+    {
+      method,
+      path,
+      timeout,
+      signal: given,
+    }: Pick<NodeCall<z.ZodType>, 'method' | 'path' | 'timeout' | 'signal'>,
     body: string,
   ): Promise<{ status: number; text: string }> {
     const { host, port } = splitAddress(node.control);
     return new Promise((resolve, reject) => {
-      const signal = AbortSignal.timeout(timeout);
+      const late = AbortSignal.timeout(timeout);
+      const signal = given ? AbortSignal.any([late, given]) : late;
       // A request that waits for its connection does not hear of its signal: so we do.
-      signal.addEventListener('abort', () => reject(new Error(`no answer within ${timeout} ms`)));
+      signal.addEventListener('abort', () =>
+        reject(new Error(late.aborted ? `no answer within ${timeout} ms` : 'given up')),
+      );
       const outgoing = request(
         {
           host,

@@ -1,7 +1,7 @@
 // What functions and nodes say to a node's control server, and what it answers: version 1.
 
 import * as z from 'zod';
-import { streamClaims, viewing } from './claims.ts';
+import { originClaim, originPriority, streamClaims, viewing } from './claims.ts';
 import { incarnation, nodeId, regionId, streamName } from './names.ts';
 import { nodeGroup, nodeLoad, nodeState } from './node-record.ts';
 
@@ -19,7 +19,7 @@ export const whipRequest = z.object({
   offer: sdp,
   tokenId: z.string(),
   viewing,
-  priority: z.number().int().min(0).max(9),
+  priority: originPriority,
 });
 export type WhipRequest = z.infer<typeof whipRequest>;
 
@@ -195,15 +195,23 @@ export const legStale = z.object({ v, result: z.literal('stale'), reason: z.stri
 export const legAnswer = z.discriminatedUnion('result', [legAccepted, legElsewhere, legStale]);
 export type LegAnswer = z.infer<typeof legAnswer>;
 
-/** `POST /v1/notices`: something about a stream that the node acts on sooner than its own checks would. */
+/** `POST /v1/notices`: an origin's claim says something new, told sooner than a node's own checks would find it. */
 export const notice = z.object({
   v,
   stream: streamName,
-  type: z.literal('superseded'),
-  /** The epoch of the new active origin. */
-  epoch: z.number().int().min(1),
+  /** As it stands now; a region's replica of the stream map may show it later. */
+  claim: originClaim,
 });
 export type Notice = z.infer<typeof notice>;
+
+/** `POST /v1/doubts`: an origin of this region does not answer; the node looks, and releases the claim of a dead one. */
+export const doubt = z.object({ v, claim: originClaim });
+
+/** The answer to a doubt. */
+export const doubtAnswer = z.object({ v, isDead: z.boolean() });
+
+/** `POST /v1/priorities`: the origin with this claim goes on with another priority. */
+export const priorityChange = z.object({ v, claim: originClaim, priority: originPriority });
 
 /** `POST /cascade/{stream}` between regions: a leg wanted, or something to tell. */
 export const cascadeRequest = z.discriminatedUnion('ask', [

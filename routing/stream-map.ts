@@ -1,10 +1,17 @@
 // The stream map: which nodes hold which roles for which streams. What every implementation must keep.
 
-import type { OriginClaim, RegionClaim, StreamClaims } from './claims.ts';
+import type { Claim, OriginClaim, RegionClaim, StreamClaims } from './claims.ts';
 
 export interface ReadOptions {
   /** True: no older than the last write made in this region. Costs twice as much. Default false. */
   consistent?: boolean;
+}
+
+export interface HeldClaims {
+  origins: OriginClaim[];
+  regions: RegionClaim[];
+  /** For the next page; undefined: there is none. */
+  next?: string;
 }
 
 /**
@@ -21,18 +28,15 @@ export interface StreamMap {
    */
   claimOrigin(claim: OriginClaim, seen: OriginClaim | undefined): Promise<boolean>;
 
-  /** Marks the claim released if the map still holds it; true when it did. */
-  releaseOrigin(claim: OriginClaim): Promise<boolean>;
+  /** Writes what the claim says of yielding if the map still holds it; true when it did. */
+  setYields(claim: OriginClaim, yields: boolean): Promise<boolean>;
 
   /** As {@link claimOrigin}, for a region's secondary origin. */
   claimRegion(claim: RegionClaim, seen: RegionClaim | undefined): Promise<boolean>;
 
-  /** As {@link releaseOrigin}, for a region's secondary origin. */
-  releaseRegion(claim: RegionClaim): Promise<boolean>;
+  /** Marks the claim released if the map still holds it; true when it did. */
+  release(claim: Claim): Promise<boolean>;
 
-  /** The origin claims of live streams, a page at a time, in no order. */
-  liveOrigins(page: {
-    limit: number;
-    after?: string | undefined;
-  }): Promise<{ origins: OriginClaim[]; next?: string }>;
+  /** The claims that are held, of all streams, a page at a time, in no order; a stream's are on one page. */
+  held(page: { limit: number; after?: string | undefined }): Promise<HeldClaims>;
 }

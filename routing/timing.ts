@@ -21,6 +21,10 @@ const timingSchema = z.object({
   probe: milliseconds(300, 20, 10_000),
   /** How long a region keeps a pulled stream that nobody watches (OvenMediaEngine's default). */
   unusedStreamTimeout: milliseconds(60_000, 100, 86_400_000),
+  /** How long no packet of a publisher may come until it yields to a redundant one (OvenMediaEngine waits 3 s). */
+  publisherSilence: milliseconds(300, 100, 60_000),
+  /** How long a publisher of a higher priority must be steady until the stream comes from it again (OvenMediaEngine's). */
+  failbackAfter: milliseconds(3_000, 0, 600_000),
   /** How long viewers and legs outlive a publisher that went away. */
   publisherGrace: milliseconds(30_000, 0, 3_600_000),
   /** How long a session may take from its answer to connected media. */

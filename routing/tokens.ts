@@ -2,7 +2,7 @@
 
 import { errors, jwtVerify, SignJWT } from 'jose';
 import * as z from 'zod';
-import { viewing } from './claims.ts';
+import { originPriority, viewing } from './claims.ts';
 import { regionId, streamName } from './names.ts';
 import { Problem } from './problem.ts';
 
@@ -20,7 +20,7 @@ const tokenClaims = z.object({
   /** Publish tokens: the region that must be the origin; undefined: the one that the request reached. */
   region: regionId.optional(),
   /** Publish tokens: among redundant publishers the highest priority is the active origin. */
-  priority: z.number().int().min(0).max(9).default(0),
+  priority: originPriority.default(0),
 });
 export type TokenClaims = z.infer<typeof tokenClaims>;
 export type TokenUse = TokenClaims['aud'];

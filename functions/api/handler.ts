@@ -10,6 +10,7 @@ import { here } from '../here.ts';
 import { askRegions, isOwnPart, json, requireSecret } from '../http/control-api.ts';
 import { endpoint, type HttpAnswer, type HttpEvent, pathParameter } from '../http/endpoint.ts';
 import { log } from '../log.ts';
+import { setPriority } from './priority.ts';
 import { createPublishToken, createSubscribeToken } from './tokens.ts';
 
 /** Streams a page of the list holds. */
@@ -22,7 +23,7 @@ type RegionPart = z.infer<typeof regionPart>;
 async function list(event: HttpEvent): Promise<HttpAnswer> {
   await requireSecret(here, event);
   const after = event.queryStringParameters?.next;
-  const { origins, next } = await here.streamMap.liveOrigins({ limit: PAGE, after });
+  const { origins, next } = await here.streamMap.held({ limit: PAGE, after });
   const byStream = Map.groupBy(origins, ({ stream }) => stream);
   const streams = [...byStream].map(([stream, claims]) => ({
     streamName: stream,
@@ -115,6 +116,7 @@ export const handler = endpoint({
   routes: [
     { method: 'GET', path: '/api/streams', handle: list },
     { method: 'GET', path: '/api/streams/{stream}', handle: tree },
+    { method: 'PUT', path: '/api/streams/{stream}/priority', handle: setPriority },
     { method: 'PUT', path: '/api/evacuations/{region}', handle: evacuation(true) },
     { method: 'DELETE', path: '/api/evacuations/{region}', handle: evacuation(false) },
     { method: 'POST', path: '/api/publish_token', handle: createPublishToken },

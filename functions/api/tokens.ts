@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
+import { originPriority } from '#routing/claims.ts';
 import { regionId, streamName } from '#routing/names.ts';
 import { Problem, parse } from '#routing/problem.ts';
 import { signToken } from '#routing/tokens.ts';
@@ -35,7 +36,7 @@ const newPublishToken = z.strictObject({
   /** The origin's region; `auto`: the one that the publisher reaches. */
   originCluster: z.union([z.literal('auto'), regionId]).default('auto'),
   /** Among redundant publishers the highest is the active origin. */
-  priority: z.number().int().min(0).max(9).default(0),
+  priority: originPriority.default(0),
 });
 
 const newSubscribeToken = z.strictObject(common);

@@ -1,10 +1,18 @@
 // The door between regions, for nodes only: a child of another region asks for a leg, or something is to be told.
 
-import { activeOrigin, regionClaimOf, type StreamClaims, sameHolder } from '#routing/claims.ts';
+import {
+  activeOrigin,
+  isHeld,
+  type OriginClaim,
+  regionClaimOf,
+  type StreamClaims,
+  sameHolder,
+} from '#routing/claims.ts';
 import { streamName } from '#routing/names.ts';
 import { NodeUnreachable } from '#routing/node-client.ts';
 import {
   cascadeRequest,
+  doubtAnswer,
   type LegAnswer,
   type LegRequest,
   legAnswer,
@@ -36,33 +44,81 @@ async function askForLeg(here: FunctionContext, request: LegRequest): Promise<Le
   if (region === here.region.id || here.regions.every(({ id }) => id !== region)) {
     throw new Problem(400, 'invalid-request', `leg.region: ${region} is not another region of this system`);
   }
-  let origin = activeOrigin(await here.routes.claims(stream));
-  if (origin?.region !== here.region.id)
-    origin = activeOrigin(await here.routes.claims(stream, { fresh: true }));
+  const known = activeOrigin(await here.routes.claims(stream));
+  try {
+    return await askOrigin(here, known, request);
+  } catch (error) {
+    // What is remembered may be half a second old, and the publisher have moved since.
+    const origin = activeOrigin(await here.routes.claims(stream, { fresh: true }));
+    if (known && origin && sameHolder(origin, known) && origin.epoch === known.epoch) throw error;
+    return askOrigin(here, origin, request);
+  }
+}
+
+async function askOrigin(
+  here: FunctionContext,
+  origin: OriginClaim | undefined,
+  request: LegRequest,
+): Promise<LegAnswer> {
+  const { stream } = request;
   if (origin?.region !== here.region.id) {
     // The map changed under the child, or has not arrived here yet: the child reads it again.
     throw new Problem(410, 'stream-not-here', `${stream} has no active origin in ${here.region.id}`);
   }
   const nodes = await here.aliveNodes();
   const parent = nodes.find((node) => sameHolder(node, origin));
-  if (parent === undefined) throw new Problem(410, 'stream-not-here', `the origin of ${stream} is gone`);
-  return askParents(parent, nodes, (node) => callNode(here, node, request));
+  if (parent === undefined) throw gone(stream);
+  try {
+    return await askParents(parent, nodes, (node) => callNode(here, node, request));
+  } catch (error) {
+    if (!(error instanceof NodeUnreachable)) throw error;
+    if (error.nodeId === origin.nodeId && (await isDead(here, origin, nodes))) throw gone(stream);
+    throw unavailable('node-unreachable', error.message);
+  }
 }
 
-async function callNode(here: FunctionContext, node: NodeRecord, request: LegRequest): Promise<LegAnswer> {
-  try {
-    const body = {
-      method: 'POST',
-      path: '/v1/legs',
-      body: request,
-      answer: legAnswer,
-      timeout: here.timing.call,
-    } as const;
-    return await here.nodes.call(node, body);
-  } catch (error) {
-    if (error instanceof NodeUnreachable) throw unavailable('node-unreachable', error.message);
-    throw error;
+const gone = (stream: string) => new Problem(410, 'stream-not-here', `the origin of ${stream} is gone`);
+
+/** Nodes that are asked to look at one that does not answer. */
+const WITNESSES = 2;
+
+/**
+ * Whether an origin that does not answer us is dead: nodes of its region look, and release the claim of a dead one, so
+ * that the stream's next publisher is its active origin before the heartbeat of this one is old.
+ */
+async function isDead(
+  { nodes: client, timing }: FunctionContext,
+  claim: OriginClaim,
+  nodes: readonly NodeRecord[],
+): Promise<boolean> {
+  const others = nodes.filter((node) => !sameHolder(node, claim)).sort(() => Math.random() - 0.5);
+  for (const node of others.slice(0, WITNESSES)) {
+    try {
+      const { isDead } = await client.call(node, {
+        method: 'POST',
+        path: '/v1/doubts',
+        body: { v: 1, claim },
+        answer: doubtAnswer,
+        timeout: timing.call,
+      });
+      return isDead;
+    } catch (error) {
+      log.warn(String(error), { stream: claim.stream });
+    }
   }
+  return false;
+}
+
+function callNode(
+  { nodes, timing }: FunctionContext,
+  node: NodeRecord,
+  request: LegRequest,
+): Promise<LegAnswer> {
+  return nodes.callOrDoubt(
+    node,
+    { method: 'POST', path: '/v1/legs', body: request, answer: legAnswer, timeout: timing.call },
+    timing.probe,
+  );
 }
 
 /** A notice goes to the nodes of this region that hold a role for the stream. */
@@ -92,7 +148,7 @@ async function passOn(here: FunctionContext, notice: Notice): Promise<void> {
 const holdersHere = (claims: StreamClaims, region: string) => {
   const secondary = regionClaimOf(claims, region);
   const origins = claims.origins.filter((claim) => claim.region === region);
-  return [...origins, ...(secondary ? [secondary] : [])].filter(({ releasedAt }) => releasedAt === undefined);
+  return [...origins, ...(secondary ? [secondary] : [])].filter(isHeld);
 };
 
 const answer = (body: unknown): HttpAnswer => ({

@@ -68,14 +68,15 @@ export async function openSession(context: FunctionContext, request: OpenRequest
     // The snapshot is ours until the next one: what we place counts, or a burst would all go to one node.
     node.load[kind] += 1;
     try {
-      const session = await context.nodes.call(node, {
+      const call = {
         method: 'POST',
         path: `/v1/${request.use}`,
         body: request.body,
         answer: sessionAnswer,
         // The node may have to fetch the stream from another region first, which is a call of its own.
         timeout: 2 * context.timing.call,
-      });
+      } as const;
+      const session = await context.nodes.callOrDoubt(node, call, context.timing.probe);
       return created(context, request, node, session);
     } catch (error) {
       if (isClientFault(error)) throw error;

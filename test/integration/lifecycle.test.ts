@@ -184,7 +184,7 @@ test('an origin whose claim was released over its head takes it back, and its vi
   await viewer.watch(3);
   const [claim] = (await streamMap.read(stream, { consistent: true })).origins;
   if (!claim) throw new Error('no claim');
-  expect(await streamMap.releaseOrigin(claim)).toBe(true);
+  expect(await streamMap.release(claim)).toBe(true);
   await eventually(
     () => tree(stream),
     (state) => state?.origin?.epoch === claim.epoch + 1,

@@ -34,7 +34,7 @@ export async function statuses(region: { id: string }): Promise<NodeStatus[]> {
 export async function claimCount(): Promise<number> {
   let [count, after]: [number, string | undefined] = [0, undefined];
   do {
-    const page: Awaited<ReturnType<typeof streamMap.liveOrigins>> = await streamMap.liveOrigins({
+    const page: Awaited<ReturnType<typeof streamMap.held>> = await streamMap.held({
       limit: 100,
       after,
     });

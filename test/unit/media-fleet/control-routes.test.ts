@@ -6,6 +6,7 @@ import { controlRoutes } from '#media-fleet/control-routes.ts';
 import type { ControlRoute } from '#media-fleet/control-server.ts';
 import { Peers } from '#media-fleet/peers.ts';
 import { Streams } from '#media-fleet/streams.ts';
+import { Sweep } from '#media-fleet/sweep.ts';
 import type { Workers } from '#media-fleet/workers.ts';
 import { NodeClient } from '#routing/node-client.ts';
 import {
@@ -20,7 +21,7 @@ import { RegionClient } from '#routing/region-client.ts';
 import { RouteCache } from '#routing/route-cache.ts';
 import type { StreamMap } from '#routing/stream-map.ts';
 import { timingFrom } from '#routing/timing.ts';
-import { claimsOf, nodeRecord } from '#test/unit/routing/samples.ts';
+import { claimsOf, nodeRecord, originClaim } from '#test/unit/routing/samples.ts';
 import { silent, startWorkers } from './media.ts';
 import { plainOffer } from './sdp/offers.ts';
 
@@ -37,14 +38,15 @@ const streamMap: StreamMap = {
   read: unused,
   claimOrigin: unused,
   claimRegion: unused,
-  releaseOrigin: unused,
-  releaseRegion: unused,
-  liveOrigins: unused,
+  release: unused,
+  setYields: unused,
+  held: unused,
 };
 const list = vi.fn<NodeRegistry['list']>();
 
 let workers: Workers;
 let streams: Streams;
+let sweep: Sweep;
 let routes: ControlRoute[];
 let limits: NodeLimits;
 let cpu: number;
@@ -66,7 +68,8 @@ beforeEach(() => {
   const peers = new Peers(new RouteCache({ streamMap, nodeRegistry, maxAge: 0 }), nodes, timing);
   const background = new Background(silent);
   const context = { streamMap, peers, nodes, regions, workers, background, timing, log: silent };
-  streams = new Streams({ ...context, self, maxChildren: 32 });
+  streams = new Streams({ ...context, self, maxChildren: 32, failback: true });
+  sweep = new Sweep({ ...context, self });
   routes = controlRoutes({
     self,
     group: 'edge',
@@ -76,9 +79,13 @@ beforeEach(() => {
     streams,
     workers,
     peers,
+    sweep,
   });
 });
-afterEach(() => streams.close());
+afterEach(async () => {
+  streams.close();
+  await sweep.close();
+});
 
 /** What the route answers to a body. */
 async function ask(route: string, body?: unknown, id = ''): Promise<unknown> {
@@ -209,7 +216,7 @@ it('a leg of the region is refused to any address but those that its node regist
 
 it('without a word from the registry no leg of the region is let in, but one of another region is', async () => {
   list.mockRejectedValue(new Error('throttled'));
-  await expect(ask('POST /v1/legs', leg)).rejects.toMatchObject({ status: 403 });
+  await expect(ask('POST /v1/legs', leg)).rejects.toMatchObject({ status: 503 });
   const crossing = { ...leg, region: 'us-east-1' };
   await expect(ask('POST /v1/legs', crossing)).rejects.toMatchObject({ status: 410 });
 });
@@ -221,7 +228,9 @@ it.each([
   ['PATCH /v1/sessions/{id}', { v: 1, fragment: 'a=mid:0' }, 'patch: ifMatch'],
   ['POST /v1/sessions/{id}/answer', { v: 2, answer: 'v=0' }, 'answer: v'],
   ['POST /v1/legs', { ...leg, pulse: { codecs: [] } }, 'leg: pulse.codecs'],
-  ['POST /v1/notices', { v: 1, stream: 'concert', type: 'ended', epoch: 1 }, 'notice: type'],
+  ['POST /v1/notices', { v: 1, stream: 'concert', claim: {} }, 'notice: claim.stream'],
+  ['POST /v1/doubts', { v: 1 }, 'doubt: claim'],
+  ['POST /v1/priorities', { v: 1, claim: originClaim(), priority: 10 }, 'priority: priority'],
 ])('%s with a body of another form is a 400 that says where: %#', async (route, body, said) => {
   await expect(ask(route, body)).rejects.toMatchObject({
     status: 400,

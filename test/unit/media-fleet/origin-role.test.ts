@@ -57,6 +57,8 @@ function newRole(nodeId: string, changes: Partial<OriginRoleOptions> = {}): Orig
     priority: 0,
     tokenId: 'token-1',
     viewing: 'open',
+    flow: { measure: async () => ({ silentFor: 0, steadyFor: 60_000 }) },
+    failback: true,
     streamMap,
     peers: new Peers(routes, client, timing),
     regions: new RegionClient({ regions: [], credentials: async () => credentials, timeout: 100 }),
@@ -154,7 +156,7 @@ it('a claim that was released over its head is taken again with a new epoch', as
   const role = newRole('i-1');
   const claim = await active(role);
   const again = next(role, 'active');
-  await map.releaseOrigin(claim);
+  await map.release(claim);
   expect((await again)[0]).toMatchObject({ nodeId: 'i-1', epoch: 2 });
 });
 
@@ -174,10 +176,10 @@ function mapWithOutage(): { streamMap: StreamMap; asked: () => number; back: () 
       unlessAway();
       return map.claimOrigin(...args);
     },
-    releaseOrigin: (claim) => map.releaseOrigin(claim),
+    release: (claim) => map.release(claim),
     claimRegion: unused,
-    releaseRegion: unused,
-    liveOrigins: unused,
+    setYields: unused,
+    held: unused,
   };
   return {
     streamMap,

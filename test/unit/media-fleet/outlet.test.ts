@@ -47,7 +47,7 @@ it('the hub serves a layout of its own numbers, and no other', () => {
 
 it('the hub as an outlet shows the hub’s tracks, and outlives the outlet', async () => {
   const outlet = Outlet.onHub(hub.router, hub.media);
-  await outlet.feed(tracks);
+  await outlet.feed(hub.router, tracks);
   expect(outlet.router).toBe(hub.router);
   expect(outlet.tracks).toEqual(tracks);
   outlet.close();
@@ -59,8 +59,8 @@ it.each([
   [96, 97],
   [35, 45],
 ])('an outlet of Opus %i and VP8 %i has these numbers, and the tracks in them', async (audio, video) => {
-  const outlet = await Outlet.forLayout(hub.router, layout(audio, video), workers, hub.media);
-  await outlet.feed(tracks);
+  const outlet = await Outlet.forLayout(layout(audio, video), workers, hub.media);
+  await outlet.feed(hub.router, tracks);
   expect(outlet.tracks.map(({ kind }) => kind)).toEqual(['audio', 'video']);
   expect(payloadTypes(outlet.tracks)).toEqual([audio, video]);
   outlet.close();
@@ -68,11 +68,9 @@ it.each([
 
 it('several outlets are fed at once', async () => {
   const outlets = await Promise.all(
-    [layout(109, 120), layout(96, 97)].map((wanted) =>
-      Outlet.forLayout(hub.router, wanted, workers, hub.media),
-    ),
+    [layout(109, 120), layout(96, 97)].map((wanted) => Outlet.forLayout(wanted, workers, hub.media)),
   );
-  await Promise.all(outlets.map((outlet) => outlet.feed(tracks)));
+  await Promise.all(outlets.map((outlet) => outlet.feed(hub.router, tracks)));
   expect(outlets.map(({ tracks: shown }) => payloadTypes(shown))).toEqual([
     [109, 120],
     [96, 97],
@@ -81,21 +79,21 @@ it('several outlets are fed at once', async () => {
 });
 
 it('leaves out a track whose codec the layout has not', async () => {
-  const outlet = await Outlet.forLayout(hub.router, layout(109, 120), workers, hub.media);
+  const outlet = await Outlet.forLayout(layout(109, 120), workers, hub.media);
   const others = await publishTracks(
     plainOffer([/1001/g, '1003'], [/2001/g, '2003'], [/2002/g, '2004'], ['VP8', 'VP9']),
   );
-  await outlet.feed(others);
+  await outlet.feed(hub.router, others);
   expect(outlet.tracks.map(({ kind }) => kind)).toEqual(['audio']);
   outlet.close();
 });
 
 it('shows the new tracks when it is fed again, and the old ones end with their source', async () => {
-  const outlet = await Outlet.forLayout(hub.router, layout(109, 120), workers, hub.media);
-  await outlet.feed(tracks);
+  const outlet = await Outlet.forLayout(layout(109, 120), workers, hub.media);
+  await outlet.feed(hub.router, tracks);
   const before = [...outlet.tracks];
   const others = await publishTracks(plainOffer([/1001/g, '1003'], [/2001/g, '2003'], [/2002/g, '2004']));
-  await outlet.feed(others);
+  await outlet.feed(hub.router, others);
   expect(outlet.tracks).toHaveLength(2);
   expect(outlet.tracks.some((track) => before.includes(track))).toBe(false);
   const gone = Promise.all(before.map(({ observer }) => once(observer, 'close')));
@@ -107,7 +105,7 @@ it('shows the new tracks when it is fed again, and the old ones end with their s
 
 it('closing it frees its router, and not the hub', async () => {
   const { routers } = workers.open;
-  const outlet = await Outlet.forLayout(hub.router, layout(109, 120), workers, hub.media);
+  const outlet = await Outlet.forLayout(layout(109, 120), workers, hub.media);
   expect(workers.open.routers).toBe(routers + 1);
   outlet.close();
   expect(workers.open.routers).toBe(routers);

@@ -23,9 +23,9 @@ const streamMap: StreamMap = {
   read: unused,
   claimOrigin: unused,
   claimRegion: unused,
-  releaseOrigin: unused,
-  releaseRegion: unused,
-  liveOrigins: unused,
+  release: unused,
+  setYields: unused,
+  held: unused,
 };
 const list = vi.fn<NodeRegistry['list']>();
 
@@ -119,9 +119,9 @@ it('without the registry the last ones known are taken for alive', async () => {
   expect(await alive()).toEqual(['i-living', 'i-gone']);
 });
 
-it('with no word from the registry ever there is nobody', async () => {
+it('with no word from the registry ever nobody is taken for dead: it is a 503', async () => {
   list.mockRejectedValue(new Error('throttled'));
-  expect(await alive()).toEqual([]);
+  await expect(alive()).rejects.toMatchObject({ status: 503, code: 'registry-unreachable' });
 });
 
 it('a holder is one start of one node', () => {

@@ -34,6 +34,7 @@ beforeAll(async () => {
   streams = new Streams({
     self,
     maxChildren: 32,
+    failback: true,
     streamMap: map,
     peers: new Peers(new RouteCache({ streamMap: map, nodeRegistry, maxAge: 0 }), nodes, timing),
     nodes,

@@ -14,6 +14,7 @@ import { NodeClient } from '#routing/node-client.ts';
 import type { NodeRecord } from '#routing/node-record.ts';
 import type { NodeRegistry } from '#routing/node-registry.ts';
 import { RouteCache } from '#routing/route-cache.ts';
+import type { HeldClaims } from '#routing/stream-map.ts';
 import { timingFrom } from '#routing/timing.ts';
 import { startClocks, stopClocks } from '#test/unit/routing/clock.ts';
 import { nodeRecord, originClaim } from '#test/unit/routing/samples.ts';
@@ -100,7 +101,7 @@ async function looks(count: number): Promise<void> {
   await background.settled(5_000);
 }
 
-const live = async () => (await streamMap.liveOrigins({ limit: 1_000 })).origins.map(({ stream }) => stream);
+const live = async () => (await streamMap.held({ limit: 1_000 })).origins.map(({ stream }) => stream);
 
 it.each([
   ['whose heartbeat is old and which does not answer', [dead(GONE)]],
@@ -152,7 +153,7 @@ it('one that answered is looked at again, and released when it answers no more',
 it('a sweep that failed is made again', async () => {
   registered(living());
   await claimed(GONE);
-  const read = vi.spyOn(streamMap, 'liveOrigins').mockRejectedValueOnce(new Error('throttled'));
+  const read = vi.spyOn(streamMap, 'held').mockRejectedValueOnce(new Error('throttled'));
   begin();
   await looks(2);
   expect(read).toHaveBeenCalledTimes(2);
@@ -163,7 +164,7 @@ it('nothing is read while the living nodes stay the same, and again when one has
   const neighbour = living(GONE);
   registered(living(), neighbour);
   await claimed(GONE);
-  const read = vi.spyOn(streamMap, 'liveOrigins');
+  const read = vi.spyOn(streamMap, 'held');
   begin();
   await looks(3);
   registered(neighbour, living({ load: { ...neighbour.load, viewers: 7 } }));
@@ -193,13 +194,13 @@ it('close ends it before a look', async () => {
 
 it('close ends it in the middle of a sweep', async () => {
   registered(living());
-  const page = Promise.withResolvers<{ origins: OriginClaim[]; next: string }>();
-  const read = vi.spyOn(streamMap, 'liveOrigins').mockReturnValueOnce(page.promise);
+  const page = Promise.withResolvers<HeldClaims>();
+  const read = vi.spyOn(streamMap, 'held').mockReturnValueOnce(page.promise);
   begin();
   await vi.waitFor(() => expect(read).toHaveBeenCalled());
   stopClocks(Date.now());
   sweep.close();
-  page.resolve({ origins: [], next: 'more' });
+  page.resolve({ origins: [], regions: [], next: 'more' });
   await turn();
   await vi.advanceTimersByTimeAsync(600_000);
   expect(read).toHaveBeenCalledTimes(1);

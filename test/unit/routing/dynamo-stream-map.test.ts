@@ -63,7 +63,7 @@ it('a claim of a newer release does not hide the others', async () => {
   };
   await database.documents.send(new PutCommand({ TableName: STREAMS_TABLE, Item: newer }));
   expect((await read()).origins).toEqual([origin()]);
-  const { origins } = await map.liveOrigins({ limit: 1_000 });
+  const { origins } = await map.held({ limit: 1_000 });
   expect(origins.filter((claim) => claim.stream === stream)).toEqual([origin()]);
 });
 
@@ -120,7 +120,7 @@ it('a claim has no TTL until it is released, and keeps its epoch then', async ()
   expect(await item('ORIGIN#us-east-1#0')).not.toHaveProperty('expiresAt');
 
   const before = Date.now();
-  expect(await map.releaseOrigin(claim)).toBe(true);
+  expect(await map.release(claim)).toBe(true);
   const { expiresAt, releasedAt } = { expiresAt: 0, releasedAt: 0, ...(await item('ORIGIN#us-east-1#0')) };
   const day = 86_400;
   expect(expiresAt).toBeGreaterThanOrEqual(Math.floor(before / 1000) + day);
@@ -131,7 +131,7 @@ it('a claim has no TTL until it is released, and keeps its epoch then', async ()
 it('a claim over a released one takes the release and its TTL away', async () => {
   const first = regionClaim({ stream });
   await map.claimRegion(first, undefined);
-  await map.releaseRegion(first);
+  await map.release(first);
   const [released] = (await read()).regions;
   const next = regionClaim({ stream, nodeId: 'i-next', epoch: 2 });
   expect(await map.claimRegion(next, undefined), 'as if there were nothing').toBe(false);
@@ -143,14 +143,14 @@ it('a claim over a released one takes the release and its TTL away', async () =>
 it('releases nothing that another node, start or epoch holds by now', async () => {
   const held = origin({ epoch: 2 });
   await map.claimOrigin(held, undefined);
-  expect(await map.releaseOrigin(origin({ epoch: 1 }))).toBe(false);
-  expect(await map.releaseOrigin({ ...held, nodeId: 'i-other' })).toBe(false);
-  expect(await map.releaseOrigin({ ...held, incarnation: 'origin-start-0' })).toBe(false);
+  expect(await map.release(origin({ epoch: 1 }))).toBe(false);
+  expect(await map.release({ ...held, nodeId: 'i-other' })).toBe(false);
+  expect(await map.release({ ...held, incarnation: 'origin-start-0' })).toBe(false);
   expect((await read()).origins).toEqual([held]);
 });
 
 it('releasing what was never claimed makes no item', async () => {
-  expect(await map.releaseRegion(regionClaim({ stream }))).toBe(false);
+  expect(await map.release(regionClaim({ stream }))).toBe(false);
   expect(await item('REGION#eu-west-1')).toBeUndefined();
 });
 
@@ -160,7 +160,7 @@ async function allLive(limit: number): Promise<{ names: string[]; pages: number 
   let after: string | undefined;
   let pages = 0;
   do {
-    const page = await map.liveOrigins({ limit, after });
+    const page = await map.held({ limit, after });
     names.push(...page.origins.map((claim) => claim.stream));
     after = page.next;
     pages += 1;
@@ -175,7 +175,7 @@ it('lists live origins, page by page, each once; neither released ones nor secon
     await map.claimRegion(regionClaim({ stream: name }), undefined);
   }
   await map.claimOrigin(origin(), undefined);
-  await map.releaseOrigin(origin());
+  await map.release(origin());
 
   const all = await allLive(1_000);
   for (const limit of [1, 2, 5]) {
@@ -192,7 +192,7 @@ it('a stream’s origins stand on one page, wherever the scan stopped', async ()
   let after: string | undefined;
   const own: number[] = [];
   do {
-    const page = await map.liveOrigins({ limit: 1, after });
+    const page = await map.held({ limit: 1, after });
     own.push(page.origins.filter((claim) => claim.stream === stream).length);
     after = page.next;
   } while (after !== undefined);
@@ -211,14 +211,14 @@ it.each([
   cursorOf(['a']),
   cursorOf(['a', 1]),
 ])('the cursor %j is a 400', async (after) => {
-  await expect(map.liveOrigins({ limit: 1, after })).rejects.toEqual(badCursor);
+  await expect(map.held({ limit: 1, after })).rejects.toEqual(badCursor);
 });
 
 it('no text as a cursor is anything but a page or a 400', async () => {
   await fc.assert(
     fc.asyncProperty(fc.string(), async (after) => {
       try {
-        await map.liveOrigins({ limit: 1, after });
+        await map.held({ limit: 1, after });
       } catch (error) {
         expect(error).toBeInstanceOf(Problem);
       }
@@ -227,5 +227,5 @@ it('no text as a cursor is anything but a page or a 400', async () => {
 });
 
 it.each([[['', '']], [['x'.repeat(3_000), 'y']]])('a cursor that holds no key is a 400', async (key) => {
-  await expect(map.liveOrigins({ limit: 1, after: cursorOf(key) })).rejects.toEqual(badCursor);
+  await expect(map.held({ limit: 1, after: cursorOf(key) })).rejects.toEqual(badCursor);
 });

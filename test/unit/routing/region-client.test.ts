@@ -5,9 +5,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import type { LegRequest } from '#routing/node-messages.ts';
+import type { LegRequest, Notice } from '#routing/node-messages.ts';
 import { Problem } from '#routing/problem.ts';
 import { RegionClient } from '#routing/region-client.ts';
+import { originClaim } from './samples.ts';
 
 const stale = { v: 1, result: 'stale', reason: 'read the map again' } as const;
 const leg: LegRequest = {
@@ -74,10 +75,9 @@ it('asks a region for a leg by a request signed for that region', async () => {
 
 it('tells a region something', async () => {
   answer = (response) => response.end('{"v":1}');
-  await client.tell('eu-west-1', { v: 1, stream: 'concert', type: 'superseded', epoch: 4 });
-  expect(received.map(({ body }) => JSON.parse(body))).toEqual([
-    { ask: 'notice', notice: { v: 1, stream: 'concert', type: 'superseded', epoch: 4 } },
-  ]);
+  const notice: Notice = { v: 1, stream: 'concert', claim: originClaim({ epoch: 4 }) };
+  await client.tell('eu-west-1', notice);
+  expect(received.map(({ body }) => JSON.parse(body))).toEqual([{ ask: 'notice', notice }]);
 });
 
 it('a region’s Problem comes through', async () => {

@@ -14,9 +14,9 @@ const streamMap: StreamMap = {
   read,
   claimOrigin: unused,
   claimRegion: unused,
-  releaseOrigin: unused,
-  releaseRegion: unused,
-  liveOrigins: unused,
+  release: unused,
+  setYields: unused,
+  held: unused,
 };
 const nodeRegistry: NodeRegistry = { beat: unused, remove: unused, list };
 const cache = (maxAge: number) => new RouteCache({ streamMap, nodeRegistry, maxAge });

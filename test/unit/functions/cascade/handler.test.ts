@@ -165,7 +165,7 @@ it('a notice goes to the nodes of this region that hold a role, and to no other'
   await startNode('i-bystander', stale);
   const { nodeId, incarnation } = secondary;
   await region.streamMap.claimRegion(regionClaim({ stream, region: REGION, nodeId, incarnation }), undefined);
-  const notice: Notice = { v: 1, stream, type: 'superseded', epoch: 2 };
+  const notice: Notice = { v: 1, stream, claim: originClaim({ stream, epoch: 2 }) };
   expect(await post({ ask: 'notice', notice })).toMatchObject({ status: 200, json: { v: 1 } });
   expect(asked.toSorted()).toEqual(['i-origin /v1/notices', 'i-secondary /v1/notices']);
 });
