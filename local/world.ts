@@ -39,7 +39,7 @@ export interface WorldOptions {
   env: Record<string, string>;
   /** Start a gateway or a node again when it ends by itself. */
   restart: boolean;
-  /** Where given, every node is on a host of its own; else all are on loopback. */
+  /** Where given, every node is on a host of its own in its region; else all are on loopback. */
   hosts?: Hosts;
   /** In place of the world's own, with tables for these regions; who gives it closes it. */
   database?: Database;
@@ -212,7 +212,7 @@ export async function startWorld({
     const nodes = await Promise.all(
       regions.flatMap((region) =>
         NODES.map(async ({ group, number }) => {
-          const own = await hosts?.add();
+          const own = await hosts?.add(region);
           const nodeId = `${region}-${group}-${number}`;
           const env = nodeEnvironment(region, group, own?.address);
           return startNode({ nodeId, env, restart, host: own, metadataHost: host });

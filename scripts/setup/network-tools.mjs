@@ -1,15 +1,16 @@
 // @ts-check
-// The commands with which tests make hosts of their own (local/hosts.ts): only root can, and only root needs them.
+// The commands with which tests make hosts of their own (local/hosts.ts) and the WAN between them (local/wan.py): only
+// root can, and only root needs them.
 import fs from 'node:fs';
 import { ensureDebianPackages } from './debian-packages.mjs';
 
-const COMMANDS = ['ip', 'unshare', 'nsenter'];
+const COMMANDS = ['ip', 'unshare', 'nsenter', 'python3'];
 
 /** @type {import('../setup.mjs').Step} */
 export const networkTools = {
   isReady: () => process.getuid?.() !== 0 || COMMANDS.every(isInstalled),
   make: () =>
-    ensureDebianPackages(['iproute2', 'util-linux'], {
+    ensureDebianPackages(['iproute2', 'util-linux', 'python3'], {
       purpose: 'to run the tests of nodes on hosts of their own',
       otherwise: `Or put ${COMMANDS.join(', ')} on the PATH.`,
     }),
