@@ -40,7 +40,7 @@ export interface WorldOptions {
   /** Start a gateway or a node again when it ends by itself. */
   restart: boolean;
   /** Where given, every node is on a host of its own in its region; else all are on loopback. */
-  hosts?: Hosts;
+  hosts?: Pick<Hosts, 'address' | 'add'>;
   /** In place of the world's own, with tables for these regions; who gives it closes it. */
   database?: Database;
 }

@@ -3,8 +3,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inject } from 'vitest';
-import * as z from 'zod';
 import { type NewToken, signToken } from '#routing/tokens.ts';
+import { readTree, type Tree } from '#test/cascade-tree.ts';
+
+export { crossings, nodesOf, readTree, type Tree } from '#test/cascade-tree.ts';
 
 export const world = inject('world');
 const [us, eu, ap] = world.regions;
@@ -26,51 +28,6 @@ export const token = (given: Partial<NewToken> = {}): Promise<string> =>
     ...given,
   });
 
-const treeSchema = z.object({
-  status: z.literal('success'),
-  data: z.object({
-    streamName: z.string(),
-    origin: z
-      .object({ region: z.string(), nodeId: z.string(), epoch: z.number(), startedAt: z.iso.datetime() })
-      .nullable(),
-    regions: z.array(
-      z.object({
-        region: z.string(),
-        secondaryOrigin: z.object({ nodeId: z.string(), epoch: z.number() }).nullable(),
-        nodes: z.array(
-          z.object({
-            nodeId: z.string(),
-            role: z.enum(['origin', 'secondary-origin', 'edge']),
-            parent: z.object({ region: z.string(), nodeId: z.string() }).nullable(),
-            viewers: z.number(),
-            leg: z.object({ bytesReceived: z.number(), bitrate: z.number() }).nullable(),
-            tracks: z.array(
-              z.object({
-                kind: z.string(),
-                codec: z.string(),
-                layers: z.array(z.object({ packets: z.number() })),
-              }),
-            ),
-          }),
-        ),
-      }),
-    ),
-  }),
-});
-export type Tree = z.infer<typeof treeSchema>['data'];
-
-/** The stream's cascade tree as a region tells it, or undefined when it is not live. */
-export async function readTree(
-  stream: string,
-  region: { api: string },
-  apiSecret: string,
-): Promise<Tree | undefined> {
-  const url = `${region.api}/api/streams/${stream}`;
-  const response = await fetch(url, { headers: { authorization: `Bearer ${apiSecret}` } });
-  if (response.status === 404) return undefined;
-  return treeSchema.parse(await response.json()).data;
-}
-
 export const tree = (stream: string, region: { api: string } = regions.us) =>
   readTree(stream, region, world.apiSecret);
 
@@ -80,15 +37,6 @@ export async function live(stream: string, region: { api: string } = regions.us)
   if (state === undefined) throw new Error(`${stream} is not live`);
   return state;
 }
-
-/** The legs that cross into a region. */
-export const crossings = ({ regions: parts }: Tree, region: { id: string }) =>
-  (parts.find((part) => part.region === region.id)?.nodes ?? []).filter(
-    ({ parent }) => parent !== null && parent.region !== region.id,
-  );
-
-export const nodesOf = ({ regions: parts }: Tree, region: { id: string }) =>
-  parts.find((part) => part.region === region.id)?.nodes ?? [];
 
 /**
  * Polls a remote state until it is as wanted. For what can only be asked, not awaited.

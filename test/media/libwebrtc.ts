@@ -109,13 +109,23 @@ export class Publisher {
   readonly connection: PeerConnection;
   readonly session: HttpSession;
   readonly #token: string;
-  readonly #stop: () => void;
+  readonly #media: { silent: boolean; stop: () => void };
 
-  private constructor(connection: PeerConnection, session: HttpSession, token: string, stop: () => void) {
+  private constructor(
+    connection: PeerConnection,
+    session: HttpSession,
+    token: string,
+    media: { silent: boolean; stop: () => void },
+  ) {
     this.connection = connection;
     this.session = session;
     this.#token = token;
-    this.#stop = stop;
+    this.#media = media;
+  }
+
+  /** Whether it sends no media although its connection stays. */
+  set silent(silent: boolean) {
+    this.#media.silent = silent;
   }
 
   /** Resolves when its media is connected. */
@@ -131,6 +141,7 @@ export class Publisher {
     } = options;
     const connection = new RTCPeerConnection();
     const stops: (() => void)[] = [];
+    const media = { silent: false, stop: () => stops.map((stop) => stop()) };
     try {
       if (video) {
         const source = new nonstandard.RTCVideoSource();
@@ -139,6 +150,7 @@ export class Publisher {
         const picture: Picture = { width, height, data: new Uint8Array((width * height * 3) / 2) };
         let number = 0;
         const timer = setInterval(() => {
+          if (media.silent) return;
           number = (number + 1) & 0xffff;
           drawFrameNumber(picture, number);
           source.onFrame(picture);
@@ -163,7 +175,7 @@ export class Publisher {
           channelCount: 1,
           numberOfFrames: 480,
         };
-        const timer = setInterval(() => source.onData(sound), 10);
+        const timer = setInterval(() => media.silent || source.onData(sound), 10);
         stops.push(
           () => clearInterval(timer),
           () => track.stop(),
@@ -172,9 +184,9 @@ export class Publisher {
       const session = await post(url, await completeOffer(connection, mangle), token);
       await connection.setRemoteDescription({ type: 'answer', sdp: session.answer });
       await connected(connection);
-      return new Publisher(connection, session, token, () => stops.map((stop) => stop()));
+      return new Publisher(connection, session, token, media);
     } catch (error) {
-      for (const stop of stops) stop();
+      media.stop();
       connection.close();
       throw error;
     }
@@ -182,17 +194,18 @@ export class Publisher {
 
   /** Ends the session as a client should. */
   async stop(): Promise<void> {
-    this.#stop();
+    this.#media.stop();
     this.connection.close();
     await fetch(this.session.location, {
       method: 'DELETE',
       headers: { authorization: `Bearer ${this.#token}` },
+      signal: AbortSignal.timeout(20_000),
     });
   }
 
   /** Goes without a word, as a client does that lost its network. */
   vanish(): void {
-    this.#stop();
+    this.#media.stop();
     this.connection.close();
   }
 }
@@ -282,7 +295,7 @@ export class Viewer extends EventEmitter<{ frame: [number] }> {
 
   async stop(): Promise<void> {
     this.vanish();
-    await fetch(this.session.location, { method: 'DELETE' });
+    await fetch(this.session.location, { method: 'DELETE', signal: AbortSignal.timeout(20_000) });
   }
 
   vanish(): void {

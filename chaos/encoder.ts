@@ -1,0 +1,100 @@
+// An encoder's process: publishes small pictures and, as encoders do, publishes again whenever its session is lost.
+
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Publisher } from '#test/media/libwebrtc.ts';
+import { type Order, order, type Place, type Report } from './encoder-messages.ts';
+import { Random } from './random.ts';
+
+/** Small, so that many can be decoded on one machine. */
+const PICTURE = { width: 160, height: 90 };
+/** Before it publishes again, in ms. */
+const BACKOFF = { least: 300, most: 1_000 };
+
+type Move = Extract<Order, { do: 'move' }>;
+
+const say = (what: Report): void => {
+  process.send?.(what);
+};
+
+let random = new Random(0);
+let silent = false;
+let session: Publisher | undefined;
+let move: Move | undefined;
+let wake = Promise.withResolvers<void>();
+
+process.on('message', (message: unknown) => {
+  const told = order.parse(message);
+  if (told.do === 'publish') {
+    random = new Random(told.seed);
+    void publish(told.places, told.token);
+  } else if (told.do === 'silence') {
+    silent = told.silent;
+    if (session) session.silent = silent;
+  } else {
+    move = told;
+    wake.resolve();
+  }
+});
+// However the run ended, its encoders end with it.
+process.on('disconnect', () => process.exit());
+process.on('SIGINT', () => void leave());
+say({ is: 'ready' });
+
+async function leave(): Promise<void> {
+  await session?.stop().catch(() => undefined);
+  // libwebrtc keeps threads that would keep the process.
+  process.exit();
+}
+
+async function publish(places: readonly Place[], token: string): Promise<void> {
+  let [place] = places;
+  let from: Publisher | undefined;
+  while (place !== undefined) {
+    const { region, url } = place;
+    try {
+      session = await Publisher.start({ url, token, audio: false, ...PICTURE });
+      session.silent = silent;
+      // The one before it: the same token's newer session takes the stream over.
+      from?.vanish();
+      from = undefined;
+      say({ is: 'connected', region });
+      const why = await endOf(session);
+      if (why === 'move') {
+        if (move?.how === 'delete') await session.stop().catch(() => undefined);
+        else from = session;
+      } else {
+        session.vanish();
+        say({ is: 'lost', region, why });
+      }
+    } catch (error) {
+      say({ is: 'refused', region, why: error instanceof Error ? error.message : String(error) });
+    }
+    if (move) {
+      place = move.to;
+      move = undefined;
+      wake = Promise.withResolvers();
+      continue;
+    }
+    from?.vanish();
+    from = undefined;
+    await sleep(random.integer(BACKOFF.least, BACKOFF.most));
+    const elsewhere: Place[] = places.filter((other) => other.region !== region);
+    place = random.pick(elsewhere) ?? place;
+  }
+}
+
+/** Resolves when the session is over for its encoder, which does not wait for a connection to mend. */
+async function endOf({ connection }: Publisher): Promise<string> {
+  const over = Promise.withResolvers<string>();
+  const look = () => {
+    if (['disconnected', 'failed', 'closed'].includes(connection.connectionState))
+      over.resolve(connection.connectionState);
+  };
+  connection.onconnectionstatechange = look;
+  look();
+  return Promise.race([over.promise, wake.promise.then(() => 'move')]);
+}
+
+// Told nothing for so long: nobody will.
+await Promise.race([once(process, 'message'), sleep(60_000).then(() => process.exit(1))]);

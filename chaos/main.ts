@@ -1,0 +1,93 @@
+// `npm run chaos -- --minutes 10 --seed 1`: one run, its table on stdout, figures and a plot in chaos/results/.
+
+import { mkdir, writeFile } from 'node:fs/promises';
+import { cpus, loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import { isKind, KIND_NAMES, type KindName } from './events.ts';
+import { plot, TARGET } from './plot.ts';
+import { isWell, notes, rows } from './report.ts';
+import { runChaos } from './run.ts';
+
+const USAGE = `npm run chaos -- [options]
+  --minutes N        how long events go on (10); a fraction is allowed
+  --seed N           of the random choices (the time)
+  --only KIND,KIND   these kinds of events alone
+Kinds: ${KIND_NAMES.join(', ')}
+`;
+
+/** How often npm is looked for that started us, in ms: it may have been killed without a word. */
+const PARENT_CHECK = 1_000;
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  process.stderr.write(`chaos: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
+// libwebrtc keeps threads that would keep the process.
+process.exit();
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      minutes: { type: 'string', default: '10' },
+      seed: { type: 'string', default: String(Math.floor(Date.now() / 1000)) },
+      only: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  const minutes = Number(values.minutes);
+  if (!(minutes > 0 && minutes <= 1_440))
+    throw new Error(`--minutes ${values.minutes}: a number above 0, at most 1440`);
+  const seed = Number(values.seed);
+  if (!/^\d+$/.test(values.seed) || seed > 0x7fff_ffff)
+    throw new Error(`--seed ${values.seed}: a whole number from 0 to ${0x7fff_ffff}`);
+  const only = (values.only ?? '').split(',').filter(Boolean).map(kindFrom);
+
+  const [load = 0] = loadavg();
+  const machine = `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, Node ${process.version}, load ${load.toFixed(2)} at the start`;
+  const started = new Date();
+  console.log(`chaos — ${minutes} minutes, seed ${seed} — ${machine}`);
+  const result = await runChaos({
+    minutes,
+    seed,
+    only,
+    signal: stopSignal(),
+    log: (line) => process.stderr.write(`${line}\n`),
+  });
+
+  console.log(`\nseed ${seed} — ${machine}`);
+  const table = rows(result);
+  console.table(table);
+  for (const note of notes(result)) console.log(note);
+  const folder = new URL('./results/', import.meta.url);
+  await mkdir(folder, { recursive: true });
+  const name = `${started.toISOString().slice(0, 19).replaceAll(':', '')}-seed-${seed}`;
+  const figures = { machine, at: started.toISOString(), minutes, target: TARGET, table, ...result };
+  await writeFile(new URL(`${name}.json`, folder), `${JSON.stringify(figures, undefined, 2)}\n`);
+  await writeFile(new URL(`${name}.svg`, folder), plot(result));
+  console.log(`written to chaos/results/${name}.json and .svg`);
+  return isWell(result) ? 0 : 1;
+}
+
+function kindFrom(name: string): KindName {
+  if (!isKind(name))
+    throw new Error(`--only ${name}: no such kind of event; there are ${KIND_NAMES.join(', ')}`);
+  return name;
+}
+
+/** Aborts on a signal, or when npm, which started us, is gone. */
+function stopSignal(): AbortSignal {
+  const stopped = new AbortController();
+  const stop = () => stopped.abort(new Error('stopped'));
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, stop);
+  if (process.env.npm_lifecycle_event !== undefined) {
+    const parent = process.ppid;
+    setInterval(() => process.ppid === parent || stop(), PARENT_CHECK).unref();
+  }
+  return stopped.signal;
+}

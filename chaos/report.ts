@@ -1,0 +1,66 @@
+// A run's table and figures.
+
+import { percentile } from '#bench/statistics.ts';
+import type { KindName } from './events.ts';
+import { TRUSTED_LAG } from './lag.ts';
+import type { ChaosResult, EventResult } from './run.ts';
+
+export interface Row {
+  kind: KindName;
+  events: number;
+  [column: string]: string | number;
+}
+
+export function rows({ events }: ChaosResult): Row[] {
+  return [...Map.groupBy(events, ({ kind }) => kind)].map(([kind, of]) => row(kind, of));
+}
+
+function row(kind: KindName, events: readonly EventResult[]): Row {
+  const all = events.flatMap(({ gaps }) => gaps);
+  const stayed = all.filter(({ edgeDied }) => !edgeDied);
+  const gaps = stayed.filter(({ concerned }) => concerned).map(({ ms }) => ms);
+  const others = stayed.filter(({ concerned }) => !concerned).map(({ ms }) => ms);
+  const died = all.filter(({ edgeDied }) => edgeDied).map(({ ms }) => ms);
+  const known = (values: readonly (number | undefined)[]) => values.filter((value) => value !== undefined);
+  return {
+    kind,
+    events: events.length,
+    'claims p50': figure(known(events.map(({ detection }) => detection)), 50),
+    'encoder back p50': figure(known(events.map(({ encoderBack }) => encoderBack)), 50),
+    viewers: gaps.length,
+    'gap p50': figure(gaps, 50),
+    'gap p95': figure(gaps, 95),
+    'gap max': figure(gaps, 100),
+    'others max': figure(others, 100),
+    'edge died, max': figure(died, 100),
+    'sessions lost': stayed.reduce((sum, { lost }) => sum + lost, 0),
+    renegotiations: stayed.reduce((sum, { renewed }) => sum + renewed, 0),
+    'after quiet': events.every(({ broken }) => broken.length === 0)
+      ? 'ok'
+      : `${events.filter(({ broken }) => broken.length > 0).length} not`,
+  };
+}
+
+const figure = (values: readonly number[], percent: number): number | string =>
+  values.length === 0 ? '' : Math.round(percentile(values, percent));
+
+/** What a reader of the table must know, and everything that was broken. */
+export function notes({ events, broken, lag, cut }: ChaosResult): string[] {
+  const gaps = events.flatMap((event) => event.gaps);
+  const doubtful = gaps.filter(({ trusted }) => !trusted).length;
+  return [
+    'All times are ms. A gap is the longest time between two decoded pictures from the event until all was quiet again.',
+    'gap: viewers whose stream came through what was hit, on nodes that stayed; others: all other viewers; edge died: viewers of the node that was hit, who join again 1 s after their last picture.',
+    'Encoders publish again when libwebrtc says "disconnected" (5 s and more after the last answer): an origin’s gap holds that.',
+    `This process was ${Math.round(lag)} ms late at the most${doubtful > 0 ? `; ${doubtful} of ${gaps.length} gaps fell into a lag of more than ${TRUSTED_LAG} ms and may be its own` : ''}.`,
+    ...(cut ? [] : ['Not root: no cable was pulled.']),
+    ...broken.map((what) => `BROKEN ${what}`),
+    ...events.flatMap(({ kind, target, at, broken: wrong }) =>
+      wrong.map((what) => `BROKEN ${kind} at ${at} s (${target}): ${what}`),
+    ),
+  ];
+}
+
+/** Whether every invariant held. */
+export const isWell = ({ events, broken }: ChaosResult): boolean =>
+  broken.length === 0 && events.every((event) => event.broken.length === 0);

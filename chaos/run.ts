@@ -1,0 +1,231 @@
+// One run: a world, its audience, events one after another with quiet in between, and what was measured and found.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type Change,
+  type Fault,
+  isOutage,
+  KIND_NAMES,
+  KINDS,
+  type KindName,
+  needsCable,
+  type Trees,
+} from './events.ts';
+import { leftovers, openOnNodes, quiet } from './invariants.ts';
+import type { Observation } from './player.ts';
+import { openScene, type Scene } from './scene.ts';
+
+export interface ChaosOptions {
+  minutes: number;
+  seed: number;
+  /** All where empty. */
+  only?: readonly KindName[];
+  signal?: AbortSignal;
+  /** What happens, a line each. */
+  log: (line: string) => void;
+}
+
+/** One viewer's share of an event. */
+export interface MeasuredGap {
+  viewer: string;
+  /** Its stream comes through what was hit. */
+  concerned: boolean;
+  /** Its own node was hit. */
+  edgeDied: boolean;
+  ms: number;
+  /** False when this process was late itself meanwhile. */
+  trusted: boolean;
+  lost: number;
+  renewed: number;
+}
+
+export interface EventResult {
+  kind: KindName;
+  target: string;
+  /** Seconds since the first event. */
+  at: number;
+  /** ms until the claims showed it. */
+  detection: number | undefined;
+  /** ms until the encoder that was hit was connected again. */
+  encoderBack: number | undefined;
+  /** ms after the event, mended if it was to be, until all was quiet. */
+  quietAfter: number;
+  gaps: MeasuredGap[];
+  broken: string[];
+}
+
+export interface ChaosResult {
+  seed: number;
+  cut: boolean;
+  events: EventResult[];
+  /** What was wrong before the first event or is left after the last. */
+  broken: string[];
+  /** The longest that this process was late, in ms. */
+  lag: number;
+}
+
+/** ms for the world to be quiet: an encoder's return, ICE consent of those who left (10 s), an unused stream's end. */
+const QUIET = 45_000;
+/** ms for everything to be gone after the last has left: ICE consent, and the unused timeout. */
+const GONE = 30_000;
+/** Between looks at the claims for a change, in ms. */
+const CLAIM_LOOK = 50;
+/** A run at least this long has one long registry outage, in minutes. */
+const LONG_RUN = 10;
+
+/** @throws Error when the world cannot be started, AbortError when told to stop; nothing is left running either way. */
+export async function runChaos({
+  minutes,
+  seed,
+  only = [],
+  signal,
+  log,
+}: ChaosOptions): Promise<ChaosResult> {
+  const started = performance.now();
+  const say = (line: string) =>
+    log(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s  ${line}`);
+  const scene = await openScene({ seed, signal: signal ?? new AbortController().signal, log: say });
+  try {
+    return await play(scene, { minutes, seed, only });
+  } finally {
+    await scene.close();
+  }
+}
+
+async function play(
+  scene: Scene,
+  { minutes, seed, only }: { minutes: number; seed: number; only: readonly KindName[] },
+): Promise<ChaosResult> {
+  const { log, players, hasCables, random } = scene;
+  const idle = await openOnNodes(scene);
+  await Promise.race([
+    Promise.all(players.map((player) => player.join())),
+    sleep(QUIET, undefined, { signal: scene.signal }),
+  ]);
+  await scene.spread();
+  const first = await quiet(scene, QUIET);
+  const broken = first.broken.map((what) => `before the first event: ${what}`);
+  log(first.broken.length > 0 ? `not quiet: ${first.broken.join('; ')}` : 'all play');
+
+  const kinds = (only.length > 0 ? only : KIND_NAMES).filter((kind) => hasCables || !needsCable(kind));
+  const began = performance.now();
+  const end = began + minutes * 60_000;
+  const events: EventResult[] = [];
+  let longOutage = minutes >= LONG_RUN;
+  let bag: KindName[] = [];
+  while (performance.now() < end && kinds.length > 0) {
+    if (bag.length === 0) bag = random.shuffled(kinds);
+    const kind = bag.shift();
+    if (kind === undefined) break;
+    const trees = await treesOf(scene);
+    const long = longOutage && isOutage(kind);
+    const fault: Fault | undefined = await KINDS[kind](scene, trees, { long });
+    if (fault === undefined) {
+      log(`${kind}: nothing to hit now`);
+      await sleep(1_000, undefined, { signal: scene.signal });
+      continue;
+    }
+    if (long) longOutage = false;
+    log(`${kind}: ${fault.target}`);
+    const result = await happen(scene, { kind, fault, began });
+    events.push(result);
+    const worst = Math.max(0, ...result.gaps.filter(({ edgeDied }) => !edgeDied).map(({ ms }) => ms));
+    log(
+      `${kind}: ${result.broken.length > 0 ? `BROKEN: ${result.broken.join('; ')}` : 'quiet'} after ${Math.round(result.quietAfter)} ms; ` +
+        `claims ${round(result.detection)} ms, encoder back ${round(result.encoderBack)} ms, longest gap ${Math.round(worst)} ms`,
+    );
+    await recover(scene);
+  }
+  log('all leave');
+  await scene.empty();
+  broken.push(...(await leftovers(scene, idle, GONE)).map((what) => `after all left: ${what}`));
+  for (const what of broken) log(`BROKEN: ${what}`);
+  return { seed, cut: hasCables, events, broken, lag: scene.lag.longest };
+}
+
+const round = (ms: number | undefined) => (ms === undefined ? '-' : Math.round(ms));
+
+async function treesOf({ streams, tree }: Scene): Promise<Trees> {
+  const trees = await Promise.all(streams.map(async (stream) => ({ stream, tree: await tree(stream.name) })));
+  return trees.flatMap(({ stream, tree: found }) => (found ? [{ stream, tree: found }] : []));
+}
+
+async function happen(
+  scene: Scene,
+  { kind, fault, began }: { kind: KindName; fault: Fault; began: number },
+): Promise<EventResult> {
+  const { players, lag, signal } = scene;
+  const { change, back, encoder, lasts } = fault;
+  const concerned = new Set(players.filter(fault.concerns));
+  for (const player of players) player.observe(fault.dies);
+  const broken: string[] = [];
+  const struckAt = performance.now();
+  let detection: number | undefined;
+  try {
+    await fault.strike();
+    const held = sleep(lasts, undefined, { signal });
+    // Both are awaited; whichever fails first must not leave the other's failure unheard.
+    [detection] = await Promise.all([change && seen(scene, change, struckAt), held]);
+  } finally {
+    await fault.mend?.();
+  }
+  const mendedAt = performance.now();
+  if (change && detection === undefined) broken.push(`the claims did not show it within ${change.within} ms`);
+  if (back && (await seen(scene, back, mendedAt)) === undefined)
+    broken.push(`the claims did not go back within ${back.within} ms`);
+  const calm = await quiet(scene, QUIET);
+  broken.push(...calm.broken);
+  const gaps = players.map((player) => measured(scene, player.observation(), concerned.has(player)));
+  for (const { viewer, edgeDied, lost, renewed } of gaps)
+    if (!edgeDied && lost + renewed > 0) broken.push(`a ${viewer} had to make a new session`);
+  return {
+    kind,
+    target: fault.target,
+    at: Math.round((struckAt - began) / 100) / 10,
+    detection,
+    encoderBack: encoder && encoder.connectedAt > struckAt ? encoder.connectedAt - struckAt : undefined,
+    quietAfter: performance.now() - mendedAt,
+    gaps,
+    broken,
+  };
+
+  function measured(_: Scene, observation: Observation, isConcerned: boolean): MeasuredGap {
+    const { player, node, edgeDied, gap, lost, renewed } = observation;
+    return {
+      viewer: `viewer of ${player.stream} in ${player.region} on ${node ?? 'no node'}`,
+      concerned: isConcerned,
+      edgeDied,
+      ms: Math.round(gap.to - gap.from),
+      trusted: !lag.wasLate(gap.from, gap.to),
+      lost,
+      renewed,
+    };
+  }
+}
+
+/** ms from `since` until the claims show the change, undefined when they do not in time. */
+async function seen(
+  { map, signal }: Scene,
+  { stream, shows, within }: Change,
+  since: number,
+): Promise<number | undefined> {
+  while (performance.now() - since < within) {
+    if (shows(await map.read(stream))) return performance.now() - since;
+    await sleep(CLAIM_LOOK, undefined, { signal });
+  }
+  return undefined;
+}
+
+/** Viewers that are stuck join anew, and all are on both edges again: so the next event finds the world as the first did. */
+async function recover(scene: Scene): Promise<void> {
+  const before = await quiet(scene, 0);
+  if (before.broken.length > 0) {
+    const stuck = scene.players.filter((player) => performance.now() - player.pictureAt > 1_000);
+    await Promise.race([
+      Promise.all(stuck.map((player) => player.rejoin())),
+      sleep(QUIET / 3, undefined, { signal: scene.signal }),
+    ]);
+  }
+  await scene.spread();
+  await quiet(scene, QUIET / 3);
+}
