@@ -97,4 +97,4 @@ async function endOf({ connection }: Publisher): Promise<string> {
 }
 
 // Told nothing for so long: nobody will.
-await Promise.race([once(process, 'message'), sleep(60_000).then(() => process.exit(1))]);
+await once(process, 'message', { signal: AbortSignal.timeout(60_000) }).catch(() => process.exit(1));

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import type { DatabaseState } from '#local/database-front.ts';
 import { activeOrigin, regionClaimOf, type StreamClaims } from '#routing/claims.ts';
 import { crossings, type Tree } from '#test/cascade-tree.ts';
-import type { Player } from './player.ts';
+import type { Seat } from './audiences.ts';
 import { type ChaosStream, REGIONS, type Scene } from './scene.ts';
 
 /** A stream's claims must come to show something. */
@@ -22,8 +22,8 @@ export interface Fault {
   target: string;
   /** The node whose own viewers lose their sessions. */
   dies?: string;
-  /** Whether the event stands between this viewer and its stream's encoder. */
-  concerns: (player: Player) => boolean;
+  /** Whether the event stands between the player on this seat and its stream's encoder. */
+  concerns: (seat: Seat) => boolean;
   strike: () => Promise<void>;
   /** What the claims must show of it. */
   change?: Change;
@@ -108,7 +108,7 @@ export const KINDS = {
     if (!to || !how) return undefined;
     return {
       target: `${stream.name} from ${encoder.region} to ${to.region}, ${how}`,
-      concerns: (player) => player.stream === stream.name,
+      concerns: (seat) => seat.stream === stream.name,
       strike: async () => encoder.tell({ do: 'move', to, how }),
       change: {
         stream: stream.name,
@@ -224,7 +224,7 @@ function hitMain(
   const isIn = (encoder: typeof backup) => (claims: StreamClaims) =>
     encoder?.region !== undefined && activeOrigin(claims)?.region === encoder.region;
   return {
-    concerns: (player) => player.stream === name,
+    concerns: (seat) => seat.stream === name,
     change: { stream: name, shows: isIn(backup), within: AWAY },
     lasts: AWAY,
     back: { stream: name, shows: isIn(main), within: FAILBACK },
@@ -256,7 +256,7 @@ async function newOrigin({ map }: Scene, { name }: ChaosStream, within: number):
 }
 
 /** Whose stream comes through the node. */
-function below(trees: Trees, nodeId: string): (player: Player) => boolean {
+function below(trees: Trees, nodeId: string): (seat: Seat) => boolean {
   const fed = new Map(trees.map(({ stream, tree }) => [stream.name, fedBy(tree, nodeId)]));
   return ({ stream, node }) => node !== undefined && fed.get(stream)?.has(node) === true;
 }

@@ -2,7 +2,6 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { OriginClaim } from '#routing/claims.ts';
-import type { NodeStatus } from '#routing/node-messages.ts';
 import { crossings, nodesOf, type Tree } from '#test/cascade-tree.ts';
 import { type ChaosStream, REGIONS, type Scene } from './scene.ts';
 
@@ -49,10 +48,11 @@ async function violations(scene: Scene): Promise<string[]> {
     tree === undefined ? [`${stream.name} is not live`] : inTree(scene, stream, tree),
   );
   const now = performance.now();
-  for (const player of scene.players) {
-    if (player.node === undefined) wrong.push(`a ${player.name} has not joined`);
-    else if (now - player.pictureAt > PLAYING)
-      wrong.push(`a ${player.name} has seen no picture for ${Math.round(now - player.pictureAt)} ms`);
+  for (const { stream, region, node, pictureAt } of scene.seats) {
+    const who = `a viewer of ${stream} in ${region}`;
+    if (node === undefined) wrong.push(`${who} has not joined`);
+    else if (now - pictureAt > PLAYING)
+      wrong.push(`${who} on ${node} has seen no picture for ${Math.round(now - pictureAt)} ms`);
   }
   for (const { encoders } of scene.streams)
     for (const { name, region } of encoders)
@@ -65,7 +65,7 @@ async function violations(scene: Scene): Promise<string[]> {
   return wrong;
 }
 
-function inTree({ players }: Scene, { name, encoders: [main] }: ChaosStream, tree: Tree): string[] {
+function inTree({ seats }: Scene, { name, encoders: [main] }: ChaosStream, tree: Tree): string[] {
   const wrong: string[] = [];
   const { origin } = tree;
   if (origin === null) wrong.push(`${name} has no active origin`);
@@ -92,9 +92,9 @@ function inTree({ players }: Scene, { name, encoders: [main] }: ChaosStream, tre
       const fed = tree.regions.some((part) => part.nodes.some(({ parent }) => parent?.nodeId === nodeId));
       if (role !== 'origin' && viewers === 0 && !fed) wrong.push(`${nodeId} has ${name} for nobody`);
     }
-    for (const nodeId of new Set([...nodes.map((node) => node.nodeId), ...players.map(({ node }) => node)])) {
+    for (const nodeId of new Set([...nodes.map((node) => node.nodeId), ...seats.map(({ node }) => node)])) {
       if (nodeId === undefined) continue;
-      const here = players.filter(
+      const here = seats.filter(
         ({ stream, region, node }) => stream === name && region === id && node === nodeId,
       );
       const counted = nodes.find((node) => node.nodeId === nodeId)?.viewers ?? 0;
@@ -107,31 +107,17 @@ function inTree({ players }: Scene, { name, encoders: [main] }: ChaosStream, tre
 
 const list = (names: readonly string[]): string => names.join(', ') || 'none';
 
-/** What every node has open now. */
-export async function openOnNodes(scene: Scene): Promise<Map<string, NodeStatus['open']>> {
-  const nodes = await scene.registered();
-  return new Map(
-    await Promise.all(nodes.map(async (node) => [node.nodeId, (await scene.status(node)).open] as const)),
-  );
-}
-
 /** After all have left: what is still there at last, when it is not gone within so many ms. */
-export async function leftovers(
-  scene: Scene,
-  idle: ReadonlyMap<string, NodeStatus['open']>,
-  within: number,
-): Promise<string[]> {
+export async function leftovers(scene: Scene, within: number): Promise<string[]> {
   const deadline = performance.now() + within;
   for (;;) {
-    const left = await remains(scene, idle).catch((error: unknown) => [
-      `could not be looked at: ${String(error)}`,
-    ]);
+    const left = await remains(scene).catch((error: unknown) => [`could not be looked at: ${String(error)}`]);
     if (left.length === 0 || performance.now() > deadline) return left;
     await sleep(LOOK, undefined, { signal: scene.signal });
   }
 }
 
-async function remains(scene: Scene, idle: ReadonlyMap<string, NodeStatus['open']>): Promise<string[]> {
+async function remains(scene: Scene): Promise<string[]> {
   const left: string[] = [];
   for (const { name } of scene.streams) {
     if ((await scene.tree(name)) !== undefined) left.push(`${name} is still there`);
@@ -140,8 +126,9 @@ async function remains(scene: Scene, idle: ReadonlyMap<string, NodeStatus['open'
       ...origins.filter(isHeld).map(({ nodeId }) => `${nodeId} still has an origin claim of ${name}`),
     );
   }
-  for (const [nodeId, open] of await openOnNodes(scene)) {
-    const before = idle.get(nodeId);
+  for (const node of await scene.registered()) {
+    const { nodeId } = node;
+    const [{ open }, before] = [await scene.status(node), scene.idle.get(nodeId)];
     for (const what of ['transports', 'routers', 'streams'] as const)
       if (open[what] !== before?.[what])
         left.push(`${nodeId} has ${open[what]} ${what} open, idle it had ${before?.[what]}`);

@@ -2,8 +2,9 @@
 
 /** ms between looks. */
 const INTERVAL = 10;
-/** Lag from which on a gap is not to be trusted, in ms. */
-export const TRUSTED_LAG = 50;
+/** Lag from which on it counts, in ms, and its share of a gap from which on the gap is not to be trusted. */
+export const LATE = 50;
+const SHARE = 0.1;
 
 interface Late {
   from: number;
@@ -11,19 +12,28 @@ interface Late {
 }
 
 export class LagMeter {
-  /** The longest so far, in ms. */
-  longest = 0;
   readonly #late: Late[] = [];
   readonly #timer: NodeJS.Timeout;
   #lookedAt = performance.now();
+  #longest = 0;
 
   constructor() {
     this.#timer = setInterval(() => this.#look(), INTERVAL);
   }
 
-  /** Whether the loop was too late at any time in between, both in performance.now()'s ms. */
-  wasLate(from: number, to: number): boolean {
-    return this.#late.some((late) => late.from < to && late.to > from);
+  /** Whether a gap is not the loop's own lateness; both in performance.now()'s ms. */
+  trusts(from: number, to: number): boolean {
+    const late = this.#late
+      .filter((each) => each.from < to && each.to > from)
+      .reduce((sum, each) => sum + each.to - each.from, 0);
+    return late <= (to - from) * SHARE;
+  }
+
+  /** The longest since the last call, in ms. */
+  takeLongest(): number {
+    const longest = this.#longest;
+    this.#longest = 0;
+    return longest;
   }
 
   close(): void {
@@ -33,8 +43,8 @@ export class LagMeter {
   #look(): void {
     const now = performance.now();
     const lag = now - this.#lookedAt - INTERVAL;
-    if (lag > TRUSTED_LAG) this.#late.push({ from: this.#lookedAt, to: now });
-    this.longest = Math.max(this.longest, lag);
+    if (lag > LATE) this.#late.push({ from: this.#lookedAt, to: now });
+    this.#longest = Math.max(this.#longest, lag);
     this.#lookedAt = now;
   }
 }

@@ -2,6 +2,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Viewer } from '#test/media/libwebrtc.ts';
+import type { Noted } from './audience-messages.ts';
+import type { LagMeter } from './lag.ts';
 
 export interface PlayerOptions {
   stream: string;
@@ -10,8 +12,6 @@ export interface PlayerOptions {
   url: string;
   /** Which node has this address. */
   nodeAt: (address: string) => string | undefined;
-  /** When it gives up joining, besides its own close. */
-  signal: AbortSignal;
   log: (line: string) => void;
 }
 
@@ -21,17 +21,14 @@ export interface Gap {
   to: number;
 }
 
-/** What a player noted between two marks. */
-export interface Observation {
-  player: Player;
-  /** The node that it watched on when the observation began. */
+/** What is noted between two marks. */
+interface Observed {
+  /** Its session at the beginning. */
+  viewer: Viewer | undefined;
   node: string | undefined;
-  /** Its node was the one that was hit: its session was to be lost. */
   edgeDied: boolean;
   gap: Gap;
-  /** Sessions that failed or were closed under it. */
   lost: number;
-  /** New sessions that it had to make. */
   renewed: number;
 }
 
@@ -51,7 +48,7 @@ export class Player {
   #node: string | undefined;
   #pictureAt = 0;
   #timer: NodeJS.Timeout | undefined;
-  #observed: (Omit<Observation, 'player'> & { viewer: Viewer | undefined }) | undefined;
+  #observed: Observed | undefined;
 
   constructor(options: PlayerOptions) {
     this.#options = options;
@@ -77,7 +74,7 @@ export class Player {
   async join(): Promise<void> {
     if (this.#joining) return;
     this.#joining = true;
-    const signal = AbortSignal.any([this.#closed.signal, this.#options.signal]);
+    const { signal } = this.#closed;
     try {
       while (!signal.aborted) {
         try {
@@ -120,16 +117,13 @@ export class Player {
   }
 
   /** Ends the observation. */
-  observation(): Observation {
+  observation(lag: LagMeter): Noted {
     if (this.#observed === undefined) throw new Error('no observation was begun');
-    const { gap, viewer: _, ...rest } = this.#observed;
+    const { viewer: _, gap, ...rest } = this.#observed;
     this.#observed = undefined;
     const now = performance.now();
-    return {
-      player: this,
-      ...rest,
-      gap: now - this.#pictureAt > gap.to - gap.from ? { from: this.#pictureAt, to: now } : gap,
-    };
+    const { from, to } = now - this.#pictureAt > gap.to - gap.from ? { from: this.#pictureAt, to: now } : gap;
+    return { ...rest, gap: to - from, trusted: lag.trusts(from, to) };
   }
 
   async close(): Promise<void> {

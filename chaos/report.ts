@@ -2,7 +2,7 @@
 
 import { percentile } from '#bench/statistics.ts';
 import type { KindName } from './events.ts';
-import { TRUSTED_LAG } from './lag.ts';
+import { LATE } from './lag.ts';
 import type { ChaosResult, EventResult } from './run.ts';
 
 export interface Row {
@@ -45,14 +45,14 @@ const figure = (values: readonly number[], percent: number): number | string =>
   values.length === 0 ? '' : Math.round(percentile(values, percent));
 
 /** What a reader of the table must know, and everything that was broken. */
-export function notes({ events, broken, lag, cut }: ChaosResult): string[] {
+export function notes({ events, broken, cut }: ChaosResult): string[] {
   const gaps = events.flatMap((event) => event.gaps);
   const doubtful = gaps.filter(({ trusted }) => !trusted).length;
   return [
     'All times are ms. A gap is the longest time between two decoded pictures from the event until all was quiet again.',
     'gap: viewers whose stream came through what was hit, on nodes that stayed; others: all other viewers; edge died: viewers of the node that was hit, who join again 1 s after their last picture.',
     'Encoders publish again when libwebrtc says "disconnected" (5 s and more after the last answer): an origin’s gap holds that.',
-    `This process was ${Math.round(lag)} ms late at the most${doubtful > 0 ? `; ${doubtful} of ${gaps.length} gaps fell into a lag of more than ${TRUSTED_LAG} ms and may be its own` : ''}.`,
+    `The viewers’ processes were ${Math.max(0, ...events.map(({ lag }) => lag))} ms late at the most; ${doubtful} of ${gaps.length} gaps are not to be trusted (lags above ${LATE} ms make more than a tenth of them).`,
     ...(cut ? [] : ['Not root: no cable was pulled.']),
     ...broken.map((what) => `BROKEN ${what}`),
     ...events.flatMap(({ kind, target, at, broken: wrong }) =>

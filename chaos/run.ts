@@ -1,6 +1,7 @@
 // One run: a world, its audience, events one after another with quiet in between, and what was measured and found.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Seat } from './audiences.ts';
 import {
   type Change,
   type Fault,
@@ -11,8 +12,7 @@ import {
   needsCable,
   type Trees,
 } from './events.ts';
-import { leftovers, openOnNodes, quiet } from './invariants.ts';
-import type { Observation } from './player.ts';
+import { leftovers, quiet } from './invariants.ts';
 import { openScene, type Scene } from './scene.ts';
 
 export interface ChaosOptions {
@@ -51,6 +51,8 @@ export interface EventResult {
   /** ms after the event, mended if it was to be, until all was quiet. */
   quietAfter: number;
   gaps: MeasuredGap[];
+  /** The longest that an audience's process was late meanwhile, in ms. */
+  lag: number;
   broken: string[];
 }
 
@@ -60,8 +62,6 @@ export interface ChaosResult {
   events: EventResult[];
   /** What was wrong before the first event or is left after the last. */
   broken: string[];
-  /** The longest that this process was late, in ms. */
-  lag: number;
 }
 
 /** ms for the world to be quiet: an encoder's return, ICE consent of those who left (10 s), an unused stream's end. */
@@ -70,6 +70,8 @@ const QUIET = 45_000;
 const GONE = 30_000;
 /** Between looks at the claims for a change, in ms. */
 const CLAIM_LOOK = 50;
+/** A player that has seen no picture for so long is stuck, in ms. */
+const STUCK = 1_000;
 /** A run at least this long has one long registry outage, in minutes. */
 const LONG_RUN = 10;
 
@@ -96,12 +98,8 @@ async function play(
   scene: Scene,
   { minutes, seed, only }: { minutes: number; seed: number; only: readonly KindName[] },
 ): Promise<ChaosResult> {
-  const { log, players, hasCables, random } = scene;
-  const idle = await openOnNodes(scene);
-  await Promise.race([
-    Promise.all(players.map((player) => player.join())),
-    sleep(QUIET, undefined, { signal: scene.signal }),
-  ]);
+  const { log, audiences, hasCables, random } = scene;
+  await Promise.all(audiences.map((audience) => audience.join()));
   await scene.spread();
   const first = await quiet(scene, QUIET);
   const broken = first.broken.map((what) => `before the first event: ${what}`);
@@ -138,9 +136,9 @@ async function play(
   }
   log('all leave');
   await scene.empty();
-  broken.push(...(await leftovers(scene, idle, GONE)).map((what) => `after all left: ${what}`));
+  broken.push(...(await leftovers(scene, GONE)).map((what) => `after all left: ${what}`));
   for (const what of broken) log(`BROKEN: ${what}`);
-  return { seed, cut: hasCables, events, broken, lag: scene.lag.longest };
+  return { seed, cut: hasCables, events, broken };
 }
 
 const round = (ms: number | undefined) => (ms === undefined ? '-' : Math.round(ms));
@@ -154,10 +152,11 @@ async function happen(
   scene: Scene,
   { kind, fault, began }: { kind: KindName; fault: Fault; began: number },
 ): Promise<EventResult> {
-  const { players, lag, signal } = scene;
+  const { audiences, seats, signal } = scene;
   const { change, back, encoder, lasts } = fault;
-  const concerned = new Set(players.filter(fault.concerns));
-  for (const player of players) player.observe(fault.dies);
+  const concerned = new Set(seats.filter(fault.concerns));
+  for (const audience of audiences) audience.lag = 0;
+  await Promise.all(audiences.map((audience) => audience.observe(fault.dies)));
   const broken: string[] = [];
   const struckAt = performance.now();
   let detection: number | undefined;
@@ -175,7 +174,12 @@ async function happen(
     broken.push(`the claims did not go back within ${back.within} ms`);
   const calm = await quiet(scene, QUIET);
   broken.push(...calm.broken);
-  const gaps = players.map((player) => measured(scene, player.observation(), concerned.has(player)));
+  const noted = (await Promise.all(audiences.map((audience) => audience.tell()))).flat();
+  const gaps = noted.map(({ node, gap, ...rest }, index): MeasuredGap => {
+    const seat = seats[index];
+    const viewer = `viewer of ${seat?.stream} in ${seat?.region} on ${node ?? 'no node'}`;
+    return { viewer, concerned: seat !== undefined && concerned.has(seat), ms: Math.round(gap), ...rest };
+  });
   for (const { viewer, edgeDied, lost, renewed } of gaps)
     if (!edgeDied && lost + renewed > 0) broken.push(`a ${viewer} had to make a new session`);
   return {
@@ -186,21 +190,9 @@ async function happen(
     encoderBack: encoder && encoder.connectedAt > struckAt ? encoder.connectedAt - struckAt : undefined,
     quietAfter: performance.now() - mendedAt,
     gaps,
+    lag: Math.round(Math.max(...audiences.map((audience) => audience.lag))),
     broken,
   };
-
-  function measured(_: Scene, observation: Observation, isConcerned: boolean): MeasuredGap {
-    const { player, node, edgeDied, gap, lost, renewed } = observation;
-    return {
-      viewer: `viewer of ${player.stream} in ${player.region} on ${node ?? 'no node'}`,
-      concerned: isConcerned,
-      edgeDied,
-      ms: Math.round(gap.to - gap.from),
-      trusted: !lag.wasLate(gap.from, gap.to),
-      lost,
-      renewed,
-    };
-  }
 }
 
 /** ms from `since` until the claims show the change, undefined when they do not in time. */
@@ -220,11 +212,11 @@ async function seen(
 async function recover(scene: Scene): Promise<void> {
   const before = await quiet(scene, 0);
   if (before.broken.length > 0) {
-    const stuck = scene.players.filter((player) => performance.now() - player.pictureAt > 1_000);
-    await Promise.race([
-      Promise.all(stuck.map((player) => player.rejoin())),
-      sleep(QUIET / 3, undefined, { signal: scene.signal }),
-    ]);
+    const isStuck = ({ pictureAt }: Seat) => performance.now() - pictureAt > STUCK;
+    const rejoined = scene.audiences.flatMap((audience) =>
+      audience.seats.filter(isStuck).map((seat) => audience.rejoin(seat)),
+    );
+    await Promise.allSettled(rejoined);
   }
   await scene.spread();
   await quiet(scene, QUIET / 3);

@@ -13,9 +13,8 @@ import { type NodeStatus, nodeStatus } from '#routing/node-messages.ts';
 import type { NodeRecord } from '#routing/node-record.ts';
 import { signToken } from '#routing/tokens.ts';
 import { readTree, type Tree } from '#test/cascade-tree.ts';
+import { Audience, type Seat } from './audiences.ts';
 import { Encoder } from './encoders.ts';
-import { LagMeter } from './lag.ts';
-import { Player } from './player.ts';
 import { Random } from './random.ts';
 
 export const REGIONS = ['us-east-1', 'eu-west-1', 'ap-southeast-1'] as const;
@@ -26,6 +25,8 @@ export const UNUSED_STREAM_TIMEOUT = 5_000;
 const VIEWERS = 2;
 /** Attempts to get a stream's viewers of a region onto both edges. */
 const SPREADS = 6;
+/** Between them, in ms. */
+const SPREAD_PAUSE = 300;
 const TOKEN_LIFE = 86_400;
 /** Of a node to say what it has open, in ms. */
 const STATUS_TIMEOUT = 3_000;
@@ -43,8 +44,11 @@ export interface Scene {
   front: DatabaseFront;
   map: DynamoStreamMap;
   streams: readonly ChaosStream[];
-  players: readonly Player[];
-  lag: LagMeter;
+  audiences: readonly Audience[];
+  /** Of all audiences. */
+  seats: readonly Seat[];
+  /** What each node has open when nobody publishes or watches. */
+  idle: ReadonlyMap<string, NodeStatus['open']>;
   random: Random;
   signal: AbortSignal;
   log: (line: string) => void;
@@ -100,10 +104,21 @@ export async function openScene({ seed, signal, log }: SceneOptions): Promise<Sc
     closers.push(() => world.close());
     signal.throwIfAborted();
 
-    const lag = new LagMeter();
-    closers.push(() => lag.close());
     const nodes = new NodeClient(world.clusterKey);
     closers.push(() => nodes.close());
+
+    const registered = async () => {
+      const lists = REGIONS.map((region) =>
+        new DynamoNodeRegistry(database.documents, nodesTable(region)).list(),
+      );
+      return (await Promise.all(lists)).flat();
+    };
+    const status = (node: NodeRecord) =>
+      nodes.call(node, { method: 'GET', path: '/v1/status', answer: nodeStatus, timeout: STATUS_TIMEOUT });
+    const statuses = (await registered()).map(
+      async (node) => [node.nodeId, (await status(node)).open] as const,
+    );
+    const idle = new Map(await Promise.all(statuses));
 
     const place = (stream: string) => (region: string) => ({
       region,
@@ -140,16 +155,19 @@ export async function openScene({ seed, signal, log }: SceneOptions): Promise<Sc
       },
     ];
 
-    const nodeAt = (address: string) => world.nodes.find(({ host }) => host?.address === address)?.nodeId;
-    const players = streams.flatMap(({ name: stream }) =>
-      REGIONS.flatMap((region) =>
-        Array.from({ length: VIEWERS }, () => {
-          const url = `${apiOf(world, region)}/whep/${stream}`;
-          const player = new Player({ stream, region, url, nodeAt, signal, log });
-          closers.push(() => player.close());
-          return player;
-        }),
-      ),
+    const addresses = Object.fromEntries(
+      world.nodes.map(({ host, nodeId }) => [host?.address ?? '', nodeId]),
+    );
+    const audiences = await Promise.all(
+      REGIONS.map(async (region) => {
+        const players = streams.flatMap(({ name: stream }) =>
+          Array.from({ length: VIEWERS }, () => ({ stream, url: `${apiOf(world, region)}/whep/${stream}` })),
+        );
+        const audience = new Audience({ region, players, nodes: addresses, signal, log });
+        closers.push(() => audience.stop());
+        await audience.ready;
+        return audience;
+      }),
     );
 
     return {
@@ -158,8 +176,9 @@ export async function openScene({ seed, signal, log }: SceneOptions): Promise<Sc
       front,
       map: new DynamoStreamMap(database.documents, STREAMS_TABLE),
       streams,
-      players,
-      lag,
+      audiences,
+      seats: audiences.flatMap(({ seats }) => seats),
+      idle,
       random,
       signal,
       log,
@@ -169,17 +188,11 @@ export async function openScene({ seed, signal, log }: SceneOptions): Promise<Sc
         return node;
       },
       tree: (stream) => readTree(stream, { api: apiOf(world, first) }, world.apiSecret),
-      registered: async () => {
-        const lists = REGIONS.map((region) =>
-          new DynamoNodeRegistry(database.documents, nodesTable(region)).list(),
-        );
-        return (await Promise.all(lists)).flat();
-      },
-      status: (node) =>
-        nodes.call(node, { method: 'GET', path: '/v1/status', answer: nodeStatus, timeout: STATUS_TIMEOUT }),
-      spread: () => spread(players, signal),
+      registered,
+      status,
+      spread: () => spread(audiences, signal, log),
       empty: async () => {
-        await Promise.all(players.map((player) => player.close()));
+        await Promise.all(audiences.map((audience) => audience.leave()));
         await Promise.all(streams.flatMap(({ encoders }) => encoders.map((each) => each.stop())));
       },
       close,
@@ -196,14 +209,21 @@ function apiOf(world: World, region: string): string {
   return found.api;
 }
 
-async function spread(players: readonly Player[], signal: AbortSignal): Promise<void> {
-  for (const pair of Map.groupBy(players, ({ stream, region }) => `${stream} ${region}`).values()) {
-    for (let attempt = 0; attempt < SPREADS && !signal.aborted; attempt += 1) {
-      const [one, ...others] = pair;
-      if (one === undefined || others.every(({ node }) => node !== one.node)) break;
-      await one.rejoin();
-      // For the registry to hear of the loads as they are now: placement goes by them.
-      await sleep(200);
+async function spread(
+  audiences: readonly Audience[],
+  signal: AbortSignal,
+  log: (line: string) => void,
+): Promise<void> {
+  for (const audience of audiences) {
+    for (const pair of Map.groupBy(audience.seats, ({ stream }) => stream).values()) {
+      for (let attempt = 0; attempt < SPREADS && !signal.aborted; attempt += 1) {
+        const [one, ...others] = pair;
+        if (one === undefined || others.every(({ node }) => node !== one.node)) break;
+        // The next quiet tells who does not play.
+        await audience.rejoin(one).catch((error: unknown) => log(String(error)));
+        // For the audience to tell where, and for placement to hear of the loads as they are now.
+        await sleep(SPREAD_PAUSE, undefined, { signal });
+      }
     }
   }
 }
