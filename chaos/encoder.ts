@@ -2,6 +2,7 @@
 
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import * as z from 'zod';
 import { Publisher } from '#test/media/libwebrtc.ts';
 import { type Order, order, type Place, type Report } from './encoder-messages.ts';
 import { Random } from './random.ts';
@@ -10,6 +11,10 @@ import { Random } from './random.ts';
 const PICTURE = { width: 160, height: 90 };
 /** Before it publishes again, in ms. */
 const BACKOFF = { least: 300, most: 1_000 };
+
+/** ms without a byte from the node after which it is gone: reports come each second while there is media, STUN each 2.5 s. */
+const SILENCE = { withMedia: 3_000, withoutMedia: 10_000 };
+const LOOK = 500;
 
 type Move = Extract<Order, { do: 'move' }>;
 
@@ -84,7 +89,10 @@ async function publish(places: readonly Place[], token: string): Promise<void> {
   }
 }
 
-/** Resolves when the session is over for its encoder, which does not wait for a connection to mend. */
+/**
+ * Resolves when the session is over for its encoder: the connection says so, or nothing comes back from the node, not
+ * even a receiver report. (libwebrtc itself was seen to take 17 to 108 s to call such a connection failed.)
+ */
 async function endOf({ connection }: Publisher): Promise<string> {
   const over = Promise.withResolvers<string>();
   const look = () => {
@@ -93,7 +101,35 @@ async function endOf({ connection }: Publisher): Promise<string> {
   };
   connection.onconnectionstatechange = look;
   look();
-  return Promise.race([over.promise, wake.promise.then(() => 'move')]);
+  let [received, heardAt] = [0, performance.now()];
+  const timer = setInterval(async () => {
+    const now = await bytesBack(connection).catch(() => 0);
+    if (now !== received) heardAt = performance.now();
+    received = now;
+    if (performance.now() - heardAt > (silent ? SILENCE.withoutMedia : SILENCE.withMedia))
+      over.resolve('nothing comes back');
+  }, LOOK);
+  try {
+    return await Promise.race([over.promise, wake.promise.then(() => 'move')]);
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+const pair = z.object({
+  type: z.literal('candidate-pair'),
+  bytesReceived: z.number(),
+  responsesReceived: z.number(),
+});
+
+/** What has come from the node, in bytes and STUN responses. */
+async function bytesBack(connection: Publisher['connection']): Promise<number> {
+  let sum = 0;
+  for (const stat of (await connection.getStats()).values()) {
+    const { data } = pair.safeParse(stat);
+    if (data) sum += data.bytesReceived + data.responsesReceived;
+  }
+  return sum;
 }
 
 // Told nothing for so long: nobody will.

@@ -75,6 +75,7 @@ export class Player {
     if (this.#joining) return;
     this.#joining = true;
     const { signal } = this.#closed;
+    let refused = false;
     try {
       while (!signal.aborted) {
         try {
@@ -86,9 +87,9 @@ export class Player {
           this.#watch(viewer);
           return;
         } catch (error) {
-          this.#options.log(
-            `a ${this.name} could not join: ${error instanceof Error ? error.message : String(error)}`,
-          );
+          const why = error instanceof Error ? error.message : String(error);
+          if (!refused) this.#options.log(`a ${this.name} could not join at once: ${why}`);
+          refused = true;
           await sleep(RETRY, undefined, { signal }).catch(() => undefined);
         }
       }

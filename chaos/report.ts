@@ -51,7 +51,7 @@ export function notes({ events, broken, cut }: ChaosResult): string[] {
   return [
     'All times are ms. A gap is the longest time between two decoded pictures from the event until all was quiet again.',
     'gap: viewers whose stream came through what was hit, on nodes that stayed; others: all other viewers; edge died: viewers of the node that was hit, who join again 1 s after their last picture.',
-    'Encoders publish again when libwebrtc says "disconnected" (5 s and more after the last answer): an origin’s gap holds that.',
+    'Encoders publish again 3 s after the last byte from their node: an origin’s gap holds that (“encoder back”).',
     `The viewers’ processes were ${Math.max(0, ...events.map(({ lag }) => lag))} ms late at the most; ${doubtful} of ${gaps.length} gaps are not to be trusted (lags above ${LATE} ms make more than a tenth of them).`,
     ...(cut ? [] : ['Not root: no cable was pulled.']),
     ...broken.map((what) => `BROKEN ${what}`),
