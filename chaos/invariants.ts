@@ -52,7 +52,9 @@ async function violations(scene: Scene): Promise<string[]> {
     const who = `a viewer of ${stream} in ${region}`;
     if (node === undefined) wrong.push(`${who} has not joined`);
     else if (now - pictureAt > PLAYING)
-      wrong.push(`${who} on ${node} has seen no picture for ${Math.round(now - pictureAt)} ms`);
+      wrong.push(
+        `${who} on ${node} has seen no picture for ${Math.round(now - pictureAt)} ms (${legOf(trees, stream, node)})`,
+      );
   }
   for (const { encoders } of scene.streams)
     for (const { name, region } of encoders)
@@ -63,6 +65,18 @@ async function violations(scene: Scene): Promise<string[]> {
   for (const { nodeId } of scene.world.nodes)
     if (alive.every((node) => node.nodeId !== nodeId)) wrong.push(`node ${nodeId} does not serve`);
   return wrong;
+}
+
+/** For whoever has to find out why: where the node has the stream from, and how much of it. */
+function legOf(
+  trees: { stream: ChaosStream; tree: Tree | undefined }[],
+  name: string,
+  nodeId: string,
+): string {
+  const tree = trees.find(({ stream }) => stream.name === name)?.tree;
+  const found = tree?.regions.flatMap(({ nodes }) => nodes).find((node) => node.nodeId === nodeId);
+  if (!found) return 'the node has not got it';
+  return `the node's leg from ${found.parent?.nodeId ?? 'none'} brings ${found.leg?.bitrate ?? 0} bit/s`;
 }
 
 function inTree({ seats }: Scene, { name, encoders: [main] }: ChaosStream, tree: Tree): string[] {

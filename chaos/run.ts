@@ -155,6 +155,8 @@ async function happen(
   const { audiences, seats, signal } = scene;
   const { change, back, encoder, lasts } = fault;
   const concerned = new Set(seats.filter(fault.concerns));
+  // Theirs is an earlier event's gap, and told there.
+  const stuck = new Set(seats.filter(isStuck));
   for (const audience of audiences) audience.lag = 0;
   await Promise.all(audiences.map((audience) => audience.observe(fault.dies)));
   const broken: string[] = [];
@@ -175,10 +177,11 @@ async function happen(
   const calm = await quiet(scene, QUIET);
   broken.push(...calm.broken);
   const noted = (await Promise.all(audiences.map((audience) => audience.tell()))).flat();
-  const gaps = noted.map(({ node, gap, ...rest }, index): MeasuredGap => {
+  const gaps = noted.flatMap(({ node, gap, ...rest }, index): MeasuredGap[] => {
     const seat = seats[index];
-    const viewer = `viewer of ${seat?.stream} in ${seat?.region} on ${node ?? 'no node'}`;
-    return { viewer, concerned: seat !== undefined && concerned.has(seat), ms: Math.round(gap), ...rest };
+    if (seat === undefined || stuck.has(seat)) return [];
+    const viewer = `viewer of ${seat.stream} in ${seat.region} on ${node ?? 'no node'}`;
+    return [{ viewer, concerned: concerned.has(seat), ms: Math.round(gap), ...rest }];
   });
   for (const { viewer, edgeDied, lost, renewed } of gaps)
     if (!edgeDied && lost + renewed > 0) broken.push(`a ${viewer} had to make a new session`);
@@ -194,6 +197,8 @@ async function happen(
     broken,
   };
 }
+
+const isStuck = ({ pictureAt }: Seat): boolean => performance.now() - pictureAt > STUCK;
 
 /** ms from `since` until the claims show the change, undefined when they do not in time. */
 async function seen(
@@ -212,7 +217,6 @@ async function seen(
 async function recover(scene: Scene): Promise<void> {
   const before = await quiet(scene, 0);
   if (before.broken.length > 0) {
-    const isStuck = ({ pictureAt }: Seat) => performance.now() - pictureAt > STUCK;
     const rejoined = scene.audiences.flatMap((audience) =>
       audience.seats.filter(isStuck).map((seat) => audience.rejoin(seat)),
     );
