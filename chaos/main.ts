@@ -21,11 +21,16 @@ const PARENT_CHECK = 1_000;
 try {
   process.exitCode = await main();
 } catch (error) {
-  process.stderr.write(`chaos: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`chaos: ${why(error)}\n`);
   process.exitCode = 1;
 }
 // libwebrtc keeps threads that would keep the process.
 process.exit();
+
+function why(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.name === 'AbortError' ? 'stopped' : error.message;
+}
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
