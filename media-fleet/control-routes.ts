@@ -116,7 +116,7 @@ export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
     {
       method: 'POST',
       path: '/v1/doubts',
-      handle: async ({ body }) => ({ v: 1, isDead: await sweep.look(parse(doubt, body, 'doubt').claim) }),
+      handle: async ({ body }) => ({ v: 1, isReplaced: await sweep.look(parse(doubt, body, 'doubt').claim) }),
     },
     {
       method: 'POST',

@@ -97,7 +97,7 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
     });
     closers.push(() => streams.close());
 
-    const sweep = new Sweep({ self, streamMap, peers, background, timing, log });
+    const sweep = new Sweep({ self, streamMap, peers, regions, background, timing, log });
     closers.push(() => sweep.close());
 
     let state: NodeState = 'SERVING';

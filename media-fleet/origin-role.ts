@@ -11,6 +11,7 @@ import type { StreamMap } from '#routing/stream-map.ts';
 import type { Timing } from '#routing/timing.ts';
 import type { Background } from './background.ts';
 import { claimsSince } from './claims-since.ts';
+import { tellRegions } from './dead-origin.ts';
 import type { Peers } from './peers.ts';
 import type { Self } from './source.ts';
 
@@ -276,16 +277,8 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
     this.take();
   }
 
-  /** Other origins and secondary origins learn of it at once rather than at their next check. */
   #tellOthers(claim: OriginClaim): void {
-    const { regions, log } = this.#options;
-    const { origins, regions: secondaries } = this.#claims;
-    const others = [...origins, ...secondaries].filter((other) => isHeld(other) && !isSameItem(other, claim));
-    for (const region of new Set(others.map((other) => other.region))) {
-      regions
-        .tell(region, { v: 1, stream: claim.stream, claim })
-        .catch((error: unknown) => log.info({ err: error, region }, 'a region was not told of an origin'));
-    }
+    tellRegions(this.#options, this.#claims, claim);
   }
 
   #release(claim: OriginClaim): void {
@@ -307,13 +300,10 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
 const itemOf = ({ origins }: StreamClaims, { region, priority }: OriginClaim): OriginClaim | undefined =>
   origins.find((claim) => claim.region === region && claim.priority === priority);
 
-const isSameItem = (a: StreamClaims['origins' | 'regions'][number], b: OriginClaim): boolean =>
-  'priority' in a && a.region === b.region && a.priority === b.priority;
-
 /** The claims with this one in its place. */
 const withClaim = (claims: StreamClaims, claim: OriginClaim): StreamClaims => ({
   ...claims,
-  origins: [...claims.origins.filter((other) => !isSameItem(other, claim)), claim],
+  origins: [...claims.origins.filter((other) => other !== itemOf(claims, claim)), claim],
 });
 
 /** The claims with our own as we wrote it, but for its release, which is others' to write. */

@@ -6,7 +6,6 @@ import type { Logger } from 'pino';
 import { type CascadePlan, planCascade } from '#routing/cascade-plan.ts';
 import {
   activeOrigin,
-  type Claim,
   type OriginClaim,
   type RegionClaim,
   regionClaimOf,
@@ -22,6 +21,7 @@ import type { StreamMap } from '#routing/stream-map.ts';
 import type { Timing } from '#routing/timing.ts';
 import type { Background } from './background.ts';
 import { claimsSince } from './claims-since.ts';
+import { replaceDeadOrigin } from './dead-origin.ts';
 import { Leg } from './leg.ts';
 import { holds, type Peers } from './peers.ts';
 import { notLive } from './source.ts';
@@ -209,6 +209,7 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     const { self } = this.#stream;
     const { nodes, plan } = await this.#plan(claims);
     if (this.#ended) return 'lost';
+    if (plan === undefined) return 'retry';
     if (plan.step === 'none') return 'lost';
     // The publisher of this node is the origin: it leaves, or is about to feed the stream itself.
     if (plan.step === 'self') return this.#settled ? 'lost' : 'retry';
@@ -238,8 +239,10 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     return this.#cross({ origin: plan.origin, epoch: claim.epoch });
   }
 
-  /** The plan, and the nodes that it counted on. */
-  async #plan(claims: StreamClaims): Promise<{ plan: CascadePlan; nodes: readonly NodeRecord[] }> {
+  /** The plan, and the nodes that it counted on. No plan: the claims have just changed. */
+  async #plan(
+    claims: StreamClaims,
+  ): Promise<{ plan: CascadePlan | undefined; nodes: readonly NodeRecord[] }> {
     const { self } = this.#stream;
     const { peers } = this.#context;
     const nodes = await peers.alive();
@@ -250,9 +253,8 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     // The registry says that its holder is dead. It may have been away itself, and the node well.
     const node = await peers.revived(doubted);
     if (node === undefined) {
-      // Sooner than the region's sweep: who else publishes the stream is the active origin then.
-      if (plan.step === 'none') this.#releaseDead(doubted);
-      return { plan, nodes };
+      const replaced = 'priority' in doubted && (await replaceDeadOrigin(this.#context, claims, doubted));
+      return { plan: replaced ? undefined : plan, nodes };
     }
     const more = [...nodes, node];
     return { plan: planCascade({ claims, self, alive: (holder) => holds(more, holder) }), nodes: more };
@@ -344,13 +346,6 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     if (end === 'silent') await onSilence?.();
     // The parent answers, but its media does not reach us: no reason to ask on without a pause.
     return end === 'silent' && !leg.heard ? 'retry' : 'attached';
-  }
-
-  #releaseDead(claim: Claim): void {
-    const { streamMap, background, log } = this.#context;
-    log.warn({ stream: claim.stream, nodeId: claim.nodeId }, 'releasing the claim of a node that is gone');
-    void background.run(`releasing the dead claim of ${claim.stream}`, () => streamMap.release(claim));
-    this.emit('wake');
   }
 
   /** Gives up the region's claim where this node holds it. */

@@ -1,20 +1,16 @@
 // Releases what this region's dead nodes left claimed, so that no stream stays live that nobody publishes.
 
-import type { Logger } from 'pino';
-import { type Claim, sameHolder } from '#routing/claims.ts';
-import type { HeldClaims, StreamMap } from '#routing/stream-map.ts';
+import { type Claim, type OriginClaim, sameHolder } from '#routing/claims.ts';
+import type { HeldClaims } from '#routing/stream-map.ts';
 import type { Timing } from '#routing/timing.ts';
-import type { Background } from './background.ts';
+import { type DeadOriginContext, replaceDeadOrigin } from './dead-origin.ts';
 import { type Holder, holds, type Peers } from './peers.ts';
 import type { Self } from './source.ts';
 
-export interface SweepOptions {
+export interface SweepOptions extends DeadOriginContext {
   self: Self;
-  streamMap: StreamMap;
   peers: Peers;
-  background: Background;
   timing: Timing;
-  log: Logger;
 }
 
 /** Items that a page of the scan looks at. */
@@ -96,18 +92,15 @@ export class Sweep {
 
   /**
    * Somebody got no answer from the holder of this claim: looks at once.
-   * @returns whether the holder is dead; then the claim is released.
+   * @returns whether the claim was released, for another origin to take its place.
    */
-  async look(claim: Claim): Promise<boolean> {
-    const { self, streamMap, peers, background, log } = this.#options;
+  async look(claim: OriginClaim): Promise<boolean> {
+    const { self, streamMap, peers } = this.#options;
     if (claim.region !== self.region || sameHolder(claim, self)) return false;
     const node = (await peers.registered()).find((known) => sameHolder(known, claim));
     if (node && (await peers.probe(node))) return false;
-    const { stream, nodeId } = claim;
-    log.warn({ stream, nodeId }, 'releasing the claim of a node that does not answer');
-    // Whoever asked waits: afterwards the map says what is true.
-    await background.run(`releasing the doubted claim of ${stream}`, () => streamMap.release(claim));
-    return true;
+    const claims = await streamMap.read(claim.stream, { consistent: true });
+    return replaceDeadOrigin(this.#options, claims, claim);
   }
 
   /** @returns false when its holder answers all the same. */

@@ -204,11 +204,11 @@ export const notice = z.object({
 });
 export type Notice = z.infer<typeof notice>;
 
-/** `POST /v1/doubts`: an origin of this region does not answer; the node looks, and releases the claim of a dead one. */
+/** `POST /v1/doubts`: an origin of this region does not answer; the node looks, and releases a dead one's claim for a standby. */
 export const doubt = z.object({ v, claim: originClaim });
 
 /** The answer to a doubt. */
-export const doubtAnswer = z.object({ v, isDead: z.boolean() });
+export const doubtAnswer = z.object({ v, isReplaced: z.boolean() });
 
 /** `POST /v1/priorities`: the origin with this claim goes on with another priority. */
 export const priorityChange = z.object({ v, claim: originClaim, priority: originPriority });

@@ -72,7 +72,7 @@ async function askOrigin(
     return await askParents(parent, nodes, (node) => callNode(here, node, request));
   } catch (error) {
     if (!(error instanceof NodeUnreachable)) throw error;
-    if (error.nodeId === origin.nodeId && (await isDead(here, origin, nodes))) throw gone(stream);
+    if (error.nodeId === origin.nodeId && (await isReplaced(here, origin, nodes))) throw gone(stream);
     throw unavailable('node-unreachable', error.message);
   }
 }
@@ -83,10 +83,10 @@ const gone = (stream: string) => new Problem(410, 'stream-not-here', `the origin
 const WITNESSES = 2;
 
 /**
- * Whether an origin that does not answer us is dead: nodes of its region look, and release the claim of a dead one, so
- * that the stream's next publisher is its active origin before the heartbeat of this one is old.
+ * Whether an origin that does not answer us is dead and another waits for its place: nodes of its region look, and
+ * release such a claim before the holder's heartbeat is old.
  */
-async function isDead(
+async function isReplaced(
   { nodes: client, timing }: FunctionContext,
   claim: OriginClaim,
   nodes: readonly NodeRecord[],
@@ -94,14 +94,14 @@ async function isDead(
   const others = nodes.filter((node) => !sameHolder(node, claim)).sort(() => Math.random() - 0.5);
   for (const node of others.slice(0, WITNESSES)) {
     try {
-      const { isDead } = await client.call(node, {
+      const { isReplaced } = await client.call(node, {
         method: 'POST',
         path: '/v1/doubts',
         body: { v: 1, claim },
         answer: doubtAnswer,
         timeout: timing.call,
       });
-      return isDead;
+      return isReplaced;
     } catch (error) {
       log.warn(String(error), { stream: claim.stream });
     }

@@ -13,6 +13,7 @@ import { DynamoStreamMap } from '#routing/dynamo-stream-map.ts';
 import { NodeClient } from '#routing/node-client.ts';
 import type { NodeRecord } from '#routing/node-record.ts';
 import type { NodeRegistry } from '#routing/node-registry.ts';
+import { RegionClient } from '#routing/region-client.ts';
 import { RouteCache } from '#routing/route-cache.ts';
 import type { HeldClaims } from '#routing/stream-map.ts';
 import { timingFrom } from '#routing/timing.ts';
@@ -91,7 +92,12 @@ async function claimed(changes: Partial<OriginClaim>): Promise<OriginClaim> {
 function begin(): void {
   const nodeRegistry: NodeRegistry = { beat: unused, remove: unused, list };
   const peers = new Peers(new RouteCache({ streamMap, nodeRegistry, maxAge: 0 }), client, timing);
-  sweep = new Sweep({ self, streamMap, peers, background, timing, log: silent });
+  const regions = new RegionClient({
+    regions: [],
+    credentials: async () => ({ accessKeyId: 'test', secretAccessKey: 'test' }),
+    timeout: 100,
+  });
+  sweep = new Sweep({ self, streamMap, peers, regions, background, timing, log: silent });
 }
 
 /** So many looks, begun after this, are over with all that followed from them: a look begins when the one before is over. */
