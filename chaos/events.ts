@@ -116,7 +116,8 @@ export const KINDS = {
         within: ROLE_CHANGE,
       },
       lasts: 0,
-      encoder,
+      // Taken over, its viewers see the old place until the new one sends.
+      ...(how === 'delete' ? { encoder } : {}),
     };
   },
   'redundant-silent': async (scene) =>
@@ -137,6 +138,8 @@ export const KINDS = {
     return {
       ...(await killNode(scene, trees, origin.nodeId)),
       target: `${origin.nodeId}, origin of ${found.stream.name}`,
+      // The node may be the origin of others, too, whose viewers wait for their encoders.
+      concerns: (seat) => seat.stream === found.stream.name,
       change: await newOrigin(scene, found.stream, ROLE_CHANGE),
     };
   },

@@ -19,6 +19,13 @@ function row(kind: KindName, events: readonly EventResult[]): Row {
   const all = events.flatMap(({ gaps }) => gaps);
   const stayed = all.filter(({ edgeDied }) => !edgeDied);
   const gaps = stayed.filter(({ concerned }) => concerned).map(({ ms }) => ms);
+  const ours = events.flatMap(({ gaps: of, encoderBack }) =>
+    encoderBack === undefined
+      ? []
+      : of
+          .filter(({ concerned, edgeDied }) => concerned && !edgeDied)
+          .map(({ ms }) => Math.max(0, ms - encoderBack)),
+  );
   const others = stayed.filter(({ concerned }) => !concerned).map(({ ms }) => ms);
   const died = all.filter(({ edgeDied }) => edgeDied).map(({ ms }) => ms);
   const known = (values: readonly (number | undefined)[]) => values.filter((value) => value !== undefined);
@@ -31,6 +38,7 @@ function row(kind: KindName, events: readonly EventResult[]): Row {
     'gap p50': figure(gaps, 50),
     'gap p95': figure(gaps, 95),
     'gap max': figure(gaps, 100),
+    'less encoder, p95': figure(ours, 95),
     'others max': figure(others, 100),
     'edge died, max': figure(died, 100),
     'sessions lost': stayed.reduce((sum, { lost }) => sum + lost, 0),
@@ -51,7 +59,7 @@ export function notes({ events, broken, cut }: ChaosResult): string[] {
   return [
     'All times are ms. A gap is the longest time between two decoded pictures from the event until all was quiet again.',
     'gap: viewers whose stream came through what was hit, on nodes that stayed; others: all other viewers; edge died: viewers of the node that was hit, who join again 1 s after their last picture.',
-    'Encoders publish again 3 s after the last byte from their node: an origin’s gap holds that (“encoder back”).',
+    'Encoders publish again 3 s after the last byte from their node: an origin’s gap holds that (“encoder back”); “less encoder” is what is left of it.',
     `The viewers’ processes were ${Math.max(0, ...events.map(({ lag }) => lag))} ms late at the most; ${doubtful} of ${gaps.length} gaps are not to be trusted (lags above ${LATE} ms make more than a tenth of them).`,
     ...(cut ? [] : ['Not root: no cable was pulled.']),
     ...broken.map((what) => `BROKEN ${what}`),
