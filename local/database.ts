@@ -10,9 +10,13 @@ export const CONTROL_TABLE = 'meridian-control';
 /** dynalite ignores regions, so a regional table carries its region in its name. */
 export const nodesTable = (region: string): string => `meridian-nodes-${region}`;
 
-export interface Database {
+/** A way to a database. */
+export interface DatabaseAccess {
   endpoint: string;
   documents: DynamoDBDocumentClient;
+}
+
+export interface Database extends DatabaseAccess {
   close(): Promise<void>;
 }
 

@@ -5,15 +5,14 @@ import { RegionHealth } from '#functions/region-health/region-health.ts';
 import type { ControlStore } from '#routing/control-store.ts';
 import type { NodeRegistry } from '#routing/node-registry.ts';
 import type { RegionApi } from '#routing/region-client.ts';
-import type { RegionStanding } from '#routing/region-standing.ts';
 
 /** Milliseconds between looks at /healthz and between region-health's checks: on AWS 10 s and a minute, but here one waits. */
 const LOOK = 2_000;
 const CHECK = 1_000;
 
 export interface GlobalNameOptions {
-  regions: readonly (RegionApi & { nodes: NodeRegistry })[];
-  control: ControlStore;
+  /** With each region's own tables. */
+  regions: readonly (RegionApi & { nodes: NodeRegistry; control: ControlStore })[];
   /** Milliseconds. */
   nodeDeadAfter: number;
 }
@@ -25,22 +24,15 @@ export class GlobalName {
   #looking: Promise<unknown> = Promise.resolve();
   #checking: Promise<unknown> = Promise.resolve();
 
-  constructor({ regions, control, nodeDeadAfter }: GlobalNameOptions) {
-    // One look at the table for all regions: there is one database here.
-    let states: ReturnType<ControlStore['regions']>;
-    const shared = {
-      regions: () => states,
-      setStanding: (standing: RegionStanding) => control.setStanding(standing),
-    };
-    const checks = regions.map(({ id, nodes }) => {
+  constructor({ regions, nodeDeadAfter }: GlobalNameOptions) {
+    const checks = regions.map(({ id, nodes, control }) => {
       const dns: GeoDns = { setOut: async (out) => void (out ? this.#out.add(id) : this.#out.delete(id)) };
-      return new RegionHealth({ region: id, nodes, control: shared, dns, deadAfter: nodeDeadAfter });
+      return new RegionHealth({ region: id, nodes, control, dns, deadAfter: nodeDeadAfter });
     });
     const look = () => {
       this.#looking = Promise.all(regions.map((region) => this.#ask(region)));
     };
     const check = () => {
-      states = control.regions();
       // A registry that does not answer changes nothing; the next check comes.
       this.#checking = Promise.all(checks.map((region) => region.check().catch(() => undefined)));
     };

@@ -11,7 +11,7 @@ import type { RegionApi } from '#routing/region-client.ts';
 import { timingFrom } from '#routing/timing.ts';
 import { signToken } from '#routing/tokens.ts';
 import { Child } from './children.ts';
-import { CONTROL_TABLE, type Database, nodesTable, STREAMS_TABLE, startDatabase } from './database.ts';
+import { CONTROL_TABLE, type DatabaseAccess, nodesTable, STREAMS_TABLE, startDatabase } from './database.ts';
 import { startDnsServer } from './dns/server.ts';
 import { GlobalName } from './global-name.ts';
 import type { Host, Hosts } from './hosts.ts';
@@ -41,8 +41,10 @@ export interface WorldOptions {
   restart: boolean;
   /** Where given, every node is on a host of its own in its region; else all are on loopback. */
   hosts?: Pick<Hosts, 'address' | 'add'>;
-  /** In place of the world's own, with tables for these regions; who gives it closes it. */
-  database?: Database;
+  /** What one region's nodes and functions have besides. */
+  regionEnv?: Readonly<Record<string, Record<string, string>>>;
+  /** Each region's, in place of the world's own one for all; who gives it closes it. */
+  database?: (region: string) => DatabaseAccess;
 }
 
 export interface World {
@@ -55,7 +57,8 @@ export interface World {
   page: string;
   publishToken: string;
   apiSecret: string;
-  database: Database;
+  /** The one that a region's nodes and functions use. */
+  database: (region: string) => DatabaseAccess;
   /** What publish and subscribe tokens are signed with. */
   tokenKey: Uint8Array;
   /** What calls to nodes are signed with. */
@@ -78,6 +81,7 @@ export async function startWorld({
   regions,
   ports,
   env,
+  regionEnv = {},
   restart,
   hosts,
   database: givenDatabase,
@@ -92,8 +96,12 @@ export async function startWorld({
     const credentials = { accessKeyId: 'local', secretAccessKey: randomBytes(24).toString('base64') };
     // Where nodes find us.
     const host = hosts?.address ?? LOOPBACK;
-    const database = givenDatabase ?? (await startDatabase({ host, regions, credentials }));
-    if (givenDatabase === undefined) closers.push(() => database.close());
+    const ownDatabase = async () => {
+      const one = await startDatabase({ host, regions, credentials });
+      closers.push(() => one.close());
+      return () => one;
+    };
+    const databaseOf = givenDatabase ?? (await ownDatabase());
 
     const sockets: { addresses: Address[]; api: RegionApi }[] = [];
     let globalPort = ports.global;
@@ -121,8 +129,13 @@ export async function startWorld({
     const tokenKey = randomBytes(32);
     const clusterKey = randomBytes(32);
     const apiSecret = randomBytes(24).toString('base64url');
-    const control = new DynamoControlStore(database.documents, CONTROL_TABLE);
-    await control.addSecret(apiSecret, { account: 'local', label: 'local world' });
+    const control = (region: string) => new DynamoControlStore(databaseOf(region).documents, CONTROL_TABLE);
+    // In every region, and not left to replication: it must be good in all of them from the first moment.
+    await Promise.all(
+      regions.map((region) =>
+        control(region).addSecret(apiSecret, { account: 'local', label: 'local world' }),
+      ),
+    );
     const publishToken = await signToken(tokenKey, {
       jti: randomUUID(),
       aud: 'publish',
@@ -164,7 +177,6 @@ export async function startWorld({
       AWS_SESSION_TOKEN: '',
       MERIDIAN_REGIONS: JSON.stringify(apis),
       MERIDIAN_STREAMS_TABLE: STREAMS_TABLE,
-      MERIDIAN_DYNAMODB_ENDPOINT: database.endpoint,
       MERIDIAN_CLUSTER_KEY: clusterKey.toString('base64'),
     };
     const functionKeys = {
@@ -183,11 +195,13 @@ export async function startWorld({
             ...shared,
             ...functionKeys,
             MERIDIAN_REGION: id,
+            MERIDIAN_DYNAMODB_ENDPOINT: databaseOf(id).endpoint,
             MERIDIAN_NODES_TABLE: nodesTable(id),
             // As nodes: what is worth a look.
             POWERTOOLS_SERVICE_NAME: `gateway ${id}`,
             POWERTOOLS_LOG_LEVEL: 'WARN',
             ...env,
+            ...regionEnv[id],
           },
           restart,
           equip: async (gateway) => {
@@ -199,6 +213,7 @@ export async function startWorld({
       ...shared,
       MERIDIAN_REGION: region,
       MERIDIAN_NODE_GROUP: group,
+      MERIDIAN_DYNAMODB_ENDPOINT: databaseOf(region).endpoint,
       MERIDIAN_NODES_TABLE: nodesTable(region),
       MERIDIAN_WORKERS: '1',
       MERIDIAN_CONTROL_ADDRESS: address,
@@ -208,6 +223,7 @@ export async function startWorld({
       MERIDIAN_MEDIA_PORT: '0',
       MERIDIAN_LOG_LEVEL: process.env.MERIDIAN_LOG_LEVEL ?? 'warn',
       ...env,
+      ...regionEnv[region],
     });
     const nodes = await Promise.all(
       regions.flatMap((region) =>
@@ -230,9 +246,9 @@ export async function startWorld({
     const checks = new GlobalName({
       regions: apis.map((api) => ({
         ...api,
-        nodes: new DynamoNodeRegistry(database.documents, nodesTable(api.id)),
+        nodes: new DynamoNodeRegistry(databaseOf(api.id).documents, nodesTable(api.id)),
+        control: control(api.id),
       })),
-      control,
       nodeDeadAfter: timingFrom({ ...process.env, ...env }).nodeDeadAfter,
     });
     checked = checks;
@@ -246,7 +262,7 @@ export async function startWorld({
       page: page.url,
       publishToken,
       apiSecret,
-      database,
+      database: databaseOf,
       tokenKey,
       clusterKey,
       nodes,

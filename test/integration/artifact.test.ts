@@ -77,7 +77,7 @@ describe.skipIf(!canMakeHosts())('as root, who can make hosts:', () => {
       stdio: ['ignore', 'inherit', 'inherit'],
     });
     const exited = once(node, 'exit');
-    const registry = new DynamoNodeRegistry(world.database.documents, nodesTable(region(1).id));
+    const registry = new DynamoNodeRegistry(world.database(region(1).id).documents, nodesTable(region(1).id));
     const state = async () =>
       (await registry.list()).find(({ nodeId }) => nodeId === 'i-0fromarchive')?.state;
     // The others go, so that a viewer can only be here.

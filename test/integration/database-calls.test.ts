@@ -34,13 +34,13 @@ describe.skipIf(!canMakeHosts())('as root, who can make hosts:', () => {
       credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
     });
     map = new DynamoStreamMap(database.documents, STREAMS_TABLE);
-    front = await openDatabaseFront(database.endpoint, hosts.address);
+    front = await openDatabaseFront(database.endpoint, { host: hosts.address });
     world = await startWorld({
       regions: REGIONS,
       ports: { page: 0, api: 0, global: 0, dns: 0 },
       restart: false,
       hosts,
-      database: { ...database, endpoint: front.endpoint },
+      database: () => ({ ...database, endpoint: front.endpoint }),
       env: {
         MERIDIAN_CPU_LIMIT: '1',
         MERIDIAN_CLAIM_CHECK_MS: QUIET,

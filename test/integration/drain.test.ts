@@ -45,7 +45,7 @@ test('a secondary origin drains: its role moves, its viewers stay, and it ends w
 
   const exited = once(node.child.process, 'exit');
   node.metadata.setTargetState('Terminated');
-  const registry = new DynamoNodeRegistry(world.database.documents, nodesTable(region(1).id));
+  const registry = new DynamoNodeRegistry(world.database(region(1).id).documents, nodesTable(region(1).id));
   await eventually(
     async () => (await registry.list()).find(({ nodeId }) => nodeId === node.nodeId)?.state,
     (state) => state === 'DRAINING',
@@ -81,7 +81,7 @@ test('SIGTERM to an origin drains too: its publisher and their viewers stay, a s
   const node = world.nodes.find(({ nodeId }) => nodeId === `${region(0).id}-origin-1`) ?? never();
   const exited = once(node.child.process, 'exit');
   node.child.process.kill('SIGTERM');
-  const registry = new DynamoNodeRegistry(world.database.documents, nodesTable(region(0).id));
+  const registry = new DynamoNodeRegistry(world.database(region(0).id).documents, nodesTable(region(0).id));
   await eventually(
     async () => (await registry.list()).find(({ nodeId }) => nodeId === node.nodeId)?.state,
     (state) => state === 'DRAINING',

@@ -42,6 +42,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
       MERIDIAN_CPU_LIMIT: '1',
     },
   });
+  // One database for all.
+  const { endpoint: databaseEndpoint } = world.database('us-east-1');
   const { publishToken, apiSecret, dns, globalName, globalPort, page } = world;
   project.provide('world', {
     regions: world.regions.map(({ id, api }) => ({ id, api })),
@@ -49,7 +51,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     apiSecret,
     tokenKey: Buffer.from(world.tokenKey).toString('base64'),
     clusterKey: Buffer.from(world.clusterKey).toString('base64'),
-    databaseEndpoint: world.database.endpoint,
+    databaseEndpoint,
     dns,
     globalName,
     globalPort,
