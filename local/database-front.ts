@@ -1,6 +1,6 @@
 // What can stand before the database: it notes the calls, and is slow, errs or is gone when it is told to.
 
-import { createServer, request } from 'node:http';
+import { createServer, type IncomingMessage, request } from 'node:http';
 import { listen } from './listen.ts';
 
 /** A call as IAM names it. */
@@ -29,8 +29,19 @@ export interface DatabaseFront {
   close(): void;
 }
 
+/** Has a call made by `make`, when its turn comes, and resolves when its caller may have the answer. */
+export type AroundCall = (
+  call: DatabaseCall & { body: unknown },
+  make: () => Promise<IncomingMessage>,
+) => Promise<IncomingMessage>;
+
+const atOnce: AroundCall = (_, make) => make();
+
 /** @param endpoint the database's own. */
-export async function openDatabaseFront(endpoint: string, host = '127.0.0.1'): Promise<DatabaseFront> {
+export async function openDatabaseFront(
+  endpoint: string,
+  { host = '127.0.0.1', around = atOnce }: { host?: string; around?: AroundCall } = {},
+): Promise<DatabaseFront> {
   const target = new URL(endpoint);
   const calls: DatabaseCall[] = [];
   let state: DatabaseState = { is: 'well' };
@@ -38,9 +49,11 @@ export async function openDatabaseFront(endpoint: string, host = '127.0.0.1'): P
     const chunks: Buffer[] = [];
     for await (const chunk of incoming) chunks.push(chunk);
     const body = Buffer.concat(chunks);
-    const { TableName: table = '' }: { TableName?: string } = JSON.parse(body.toString());
+    const call: { TableName?: string } = JSON.parse(body.toString());
+    const { TableName: table = '' } = call;
     const operation = String(incoming.headers['x-amz-target']).split('.').at(-1) ?? '';
-    calls.push({ from: incoming.socket.remoteAddress ?? '', operation, table });
+    const noted = { from: incoming.socket.remoteAddress ?? '', operation, table };
+    calls.push(noted);
     if (state.is === 'erring') {
       const error = { __type: 'com.amazon.coral.service#InternalServerError', message: 'told to err' };
       response.writeHead(500, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(error));
@@ -48,16 +61,25 @@ export async function openDatabaseFront(endpoint: string, host = '127.0.0.1'): P
     }
     const delay = state.is === 'slow' ? state.by : 0;
     const { method, headers } = incoming;
-    const passedOn = request({ host: target.hostname, port: target.port, method, headers }, (answer) => {
+    const make = async () => {
+      const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+      const passedOn = request({ host: target.hostname, port: target.port, method, headers }, resolve);
+      passedOn.on('error', reject);
+      passedOn.end(body);
+      return promise;
+    };
+    try {
+      const answer = await around({ ...noted, body: call }, make);
       const pass = () => {
         response.writeHead(answer.statusCode ?? 500, answer.headers);
         answer.pipe(response);
       };
       if (delay > 0) setTimeout(pass, delay);
       else pass();
-    });
-    passedOn.on('error', () => response.destroy());
-    passedOn.end(body);
+    } catch {
+      // The caller sees what the database did: the connection broke.
+      response.destroy();
+    }
   });
   const port = await listen(server, { host, port: 0, what: 'what stands before the database', option: '' });
   const hangUp = () => {
