@@ -229,6 +229,8 @@ export class Viewer extends EventEmitter<{ frame: [number] }> {
   firstFrameAfter: number | undefined;
   frames = 0;
   lastNumber: number | undefined;
+  /** Whether pictures that came were wider than high, or not; who asks clears it first. */
+  readonly shapes = new Set<'wide' | 'tall'>();
   samples = 0;
 
   private constructor(connection: PeerConnection, session: HttpSession, started: number) {
@@ -270,6 +272,7 @@ export class Viewer extends EventEmitter<{ frame: [number] }> {
 
   #onFrame(frame: Picture): void {
     this.#decoded += 1;
+    this.shapes.add(frame.width > frame.height ? 'wide' : 'tall');
     const number = readFrameNumber(frame);
     if (number === undefined) return;
     this.firstFrameAfter ??= performance.now() - this.#started;
