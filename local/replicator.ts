@@ -81,11 +81,11 @@ interface Copy {
 /**
  * As a global table does, it lets every region write at once and the last write of an item win, by the time at which it
  * was made, then by region; what comes late and is older is dropped. Conditions are judged in the region of the write.
- * Emits `copied` when a write has reached another region, with whether it was taken there.
+ * Emits `copied` when a write has reached another region, with whether it was taken there, and `done` after that.
  */
 export class Replicator extends EventEmitter<{
   copied: [{ write: ReplicatedWrite; to: string; taken: boolean }];
-  settled: [];
+  done: [];
 }> {
   readonly #replicas = new Map<string, Replica>();
   readonly #copies = new Set<Copy>();
@@ -134,9 +134,10 @@ export class Replicator extends EventEmitter<{
     for (const copy of this.#copies) if (copy.waits) this.#send(copy);
   }
 
-  /** Resolves when no write is on its way. @throws Error when closed before that. */
-  async settled(): Promise<void> {
-    if (this.#copies.size > 0) await once(this, 'settled', { signal: this.#closed.signal });
+  /** Resolves when no write is on its way, or none of those that are meant. @throws Error when closed before that. */
+  async settled(meant: (write: ReplicatedWrite) => boolean = () => true): Promise<void> {
+    const { signal } = this.#closed;
+    while ([...this.#copies].some(({ write }) => meant(write))) await once(this, 'done', { signal });
   }
 
   /** What is on its way never arrives. Idempotent. */
@@ -234,7 +235,7 @@ export class Replicator extends EventEmitter<{
         process.stderr.write(`a copy to ${to.region} failed: ${String(error)}\n`);
     }
     this.#copies.delete(copy);
-    if (this.#copies.size === 0) this.emit('settled');
+    this.emit('done');
   }
 }
 
