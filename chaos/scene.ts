@@ -88,14 +88,14 @@ export async function openScene({ seed, signal, log }: SceneOptions): Promise<Sc
       credentials: { accessKeyId: 'chaos', secretAccessKey: 'chaos' },
     });
     closers.push(() => database.close());
-    const front = await openDatabaseFront(database.endpoint, hosts?.address);
+    const front = await openDatabaseFront(database.endpoint, hosts ? { host: hosts.address } : {});
     closers.push(() => front.close());
     const world = await startWorld({
       regions: REGIONS,
       ports: { page: 0, api: 0, global: 0, dns: 0 },
       restart: true,
       hosts: hosts ?? new LoopbackHosts(),
-      database: { ...database, endpoint: front.endpoint },
+      database: () => ({ ...database, endpoint: front.endpoint }),
       env: {
         MERIDIAN_CPU_LIMIT: '1',
         MERIDIAN_UNUSED_STREAM_TIMEOUT_MS: String(UNUSED_STREAM_TIMEOUT),

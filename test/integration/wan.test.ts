@@ -31,7 +31,7 @@ describe.skipIf(!canMakeHosts())('as root, who can make hosts:', () => {
       regions: REGIONS,
       credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
     });
-    front = await openDatabaseFront(database.endpoint, hosts.address);
+    front = await openDatabaseFront(database.endpoint, { host: hosts.address });
     world = await startWorld({
       regions: REGIONS,
       ports: { page: 0, api: 0, global: 0, dns: 0 },
@@ -39,7 +39,7 @@ describe.skipIf(!canMakeHosts())('as root, who can make hosts:', () => {
       // The streams of a test are over soon after it.
       env: { MERIDIAN_CPU_LIMIT: '1', MERIDIAN_PUBLISHER_GRACE_MS: '1000' },
       hosts,
-      database: { ...database, endpoint: front.endpoint },
+      database: () => ({ ...database, endpoint: front.endpoint }),
     });
   });
   afterAll(async () => {
