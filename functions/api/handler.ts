@@ -1,7 +1,7 @@
 // The control API under /api, in Millicast's envelope: live streams, each one's cascade tree, and new tokens.
 
 import * as z from 'zod';
-import { activeOrigin, type OriginClaim } from '#routing/claims.ts';
+import { activeOrigin, isHeld, type OriginClaim } from '#routing/claims.ts';
 import { streamName } from '#routing/names.ts';
 import { type StreamReport, streamReport, streamReports } from '#routing/node-messages.ts';
 import { Problem, parse } from '#routing/problem.ts';
@@ -42,7 +42,7 @@ async function tree(event: HttpEvent): Promise<HttpAnswer> {
 
   const claims = await here.streamMap.read(stream);
   const origin = activeOrigin(claims);
-  const secondaries = claims.regions.filter(({ releasedAt }) => releasedAt === undefined);
+  const secondaries = claims.regions.filter(isHeld);
   if (origin === undefined && secondaries.length === 0 && parts.every(({ nodes }) => nodes.length === 0)) {
     throw new Problem(404, 'unknown-stream', `${stream} is not live`);
   }
@@ -51,6 +51,17 @@ async function tree(event: HttpEvent): Promise<HttpAnswer> {
     data: {
       streamName: stream,
       origin: originOf(origin),
+      origins: claims.origins
+        .filter(isHeld)
+        .toSorted((a, b) => b.priority - a.priority)
+        .map(({ region, nodeId, epoch, priority, tokenId, yields = false }) => ({
+          region,
+          nodeId,
+          epoch,
+          priority,
+          tokenId,
+          yields,
+        })),
       regions: parts.map(({ region, nodes }) => {
         const claim = secondaries.find((secondary) => secondary.region === region);
         return {
