@@ -10,10 +10,10 @@ import type { RegionClient } from '#routing/region-client.ts';
 import type { StreamMap } from '#routing/stream-map.ts';
 import type { Timing } from '#routing/timing.ts';
 import type { Background } from './background.ts';
-import { claimsSince } from './claims-since.ts';
 import { tellRegions } from './dead-origin.ts';
 import type { Peers } from './peers.ts';
 import type { Self } from './source.ts';
+import { ToldClaims } from './told-claims.ts';
 
 export interface OriginRoleOptions {
   stream: string;
@@ -49,6 +49,7 @@ class Overtaken extends Error {}
 export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: []; lost: [] }> {
   readonly #options: OriginRoleOptions;
   readonly #closed = new AbortController();
+  readonly #told = new ToldClaims();
   #priority: number;
   #claim: OriginClaim | undefined;
   /** As last read, with our own claim as we last wrote it. */
@@ -58,6 +59,7 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
   #active = false;
   #taking = false;
   #checking = false;
+  #checkAgain = false;
   #weighing = false;
   #failing = false;
 
@@ -104,16 +106,33 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
       });
   }
 
-  /** Reads the claims again and acts on what they say. @param told what somebody said of one of them. */
-  check(told?: OriginClaim): void {
+  /** Told of a claim of the stream: looks at once. */
+  learn(told: OriginClaim): void {
+    this.#told.learn(told);
+    this.check();
+  }
+
+  /** Reads the claims again and acts on what they say. */
+  check(): void {
     if (this.#claim === undefined || this.#taking || this.#closed.signal.aborted) return;
-    if (told === undefined && this.#checking) return;
+    // One that reads already may have read what is no longer so.
+    if (this.#checking) {
+      this.#checkAgain = true;
+      return;
+    }
     this.#checking = true;
-    this.#check(told)
+    this.#read()
+      .then((claims) => {
+        this.#failing = false;
+        this.#judge(claims);
+      })
       // An outage of the map changes nothing about the media; the next check comes.
       .catch((error: unknown) => this.#failed(error, 'the origin claim could not be checked; trying on'))
       .finally(() => {
         this.#checking = false;
+        if (!this.#checkAgain) return;
+        this.#checkAgain = false;
+        this.check();
       });
   }
 
@@ -127,7 +146,7 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
     if (old === undefined || this.#taking)
       throw conflict('the origin has not claimed the stream yet; try again');
     if (priority === old.priority) return;
-    const claims = await streamMap.read(stream, { consistent: true });
+    const claims = await this.#read();
     if (claims.origins.some((claim) => isHeld(claim) && claim.priority === priority)) {
       throw conflict(`another origin of ${stream} has priority ${priority}`);
     }
@@ -158,7 +177,7 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
 
   async #write(): Promise<void> {
     const { stream, self, tokenId, viewing, streamMap } = this.#options;
-    const claims = await streamMap.read(stream, { consistent: true });
+    const claims = await this.#read();
     if (await this.#isTaken(claims)) {
       this.emit('lost');
       return;
@@ -197,12 +216,9 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
     return rival.region !== self.region || peers.isAlive(rival);
   }
 
-  async #check(told: OriginClaim | undefined): Promise<void> {
+  async #read(): Promise<StreamClaims> {
     const { stream, streamMap } = this.#options;
-    for await (const claims of claimsSince(streamMap, stream, told, this.#closed.signal)) {
-      this.#failing = false;
-      this.#judge(claims);
-    }
+    return this.#told.mergedWith(await streamMap.read(stream, { consistent: true }));
   }
 
   #judge(read: StreamClaims): void {

@@ -77,9 +77,9 @@ export class Publisher extends EventEmitter<{ active: [Source]; standby: []; end
     return this.#role.priority;
   }
 
-  /** Looks at the claims now rather than at the next check. */
-  check(told: OriginClaim): void {
-    this.#role.check(told);
+  /** Told of a claim of the stream. */
+  learn(told: OriginClaim): void {
+    this.#role.learn(told);
   }
 
   /** Whether the claim is this publisher's. */

@@ -20,12 +20,12 @@ import type { RegionClient } from '#routing/region-client.ts';
 import type { StreamMap } from '#routing/stream-map.ts';
 import type { Timing } from '#routing/timing.ts';
 import type { Background } from './background.ts';
-import { claimsSince } from './claims-since.ts';
 import { replaceDeadOrigin } from './dead-origin.ts';
 import { Leg } from './leg.ts';
 import { holds, type Peers } from './peers.ts';
 import { notLive } from './source.ts';
 import type { Stream } from './stream.ts';
+import { ToldClaims } from './told-claims.ts';
 import type { Workers } from './workers.ts';
 
 /** What a node lends to each of its streams. */
@@ -57,6 +57,7 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
   readonly #stream: Stream;
   readonly #context: PullContext;
   readonly #stopped = new AbortController();
+  readonly #told = new ToldClaims();
   readonly #onUsage = () => this.#watchUsage();
   /** Settled by the next leg, or by learning that there is none to be had. */
   #ready = ignored(Promise.withResolvers<void>());
@@ -108,25 +109,28 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     await Promise.race([this.#ready.promise, late.catch(unlessAborted)]).finally(() => over.abort());
   }
 
-  /** Told of an origin's claim: looks at the map now rather than later, until the map shows it. */
-  check(told: OriginClaim): void {
+  /** Told of an origin's claim: looks now rather than later, and believes it until the map shows it. */
+  learn(told: OriginClaim): void {
+    this.#told.learn(told);
     const { log } = this.#context;
-    this.#check(told).catch((error: unknown) =>
+    this.#look().catch((error: unknown) =>
       log.info({ err: error, stream: this.#stream.name }, 'the stream map could not be checked'),
     );
   }
 
-  async #check(told: OriginClaim): Promise<void> {
-    const { streamMap } = this.#context;
-    for await (const claims of claimsSince(streamMap, this.#stream.name, told, this.#stopped.signal)) {
-      const active = activeOrigin(claims);
-      const pulled = this.#leg?.origin;
-      if (pulled === undefined) this.emit('wake');
-      // The old origin may be cut off and still look well from here.
-      else if (active && (active.nodeId !== pulled.nodeId || active.epoch !== pulled.epoch)) {
-        this.#leg?.close('superseded');
-      }
+  async #look(): Promise<void> {
+    const active = activeOrigin(await this.#read());
+    const pulled = this.#leg?.origin;
+    if (pulled === undefined) this.emit('wake');
+    // The old origin may be cut off and still look well from here.
+    else if (active && (active.nodeId !== pulled.nodeId || active.epoch !== pulled.epoch)) {
+      this.#leg?.close('superseded');
     }
+  }
+
+  async #read(): Promise<StreamClaims> {
+    const { streamMap } = this.#context;
+    return this.#told.mergedWith(await streamMap.read(this.#stream.name, { consistent: true }));
   }
 
   /**
@@ -155,7 +159,7 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
   }
 
   async #run(hint: StreamClaims | undefined): Promise<void> {
-    const { streamMap, timing, log } = this.#context;
+    const { timing, log } = this.#context;
     const { name: stream } = this.#stream;
     let claims = hint;
     let failures = 0;
@@ -164,7 +168,7 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     while (!this.#ended) {
       let step: 'attached' | 'lost' | 'retry';
       try {
-        claims ??= await streamMap.read(stream, { consistent: true });
+        claims ??= await this.#read();
         step = await this.#step(claims);
       } catch (error) {
         if (this.#ended) return;
@@ -318,6 +322,9 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     if (this.#ended) return 'retry';
     const outcome = await Leg.open({ stream, workers, timing, ...how });
     if ('refused' in outcome) {
+      // The parent's region may know what has not come here yet.
+      if (outcome.refused.result === 'stale' && outcome.refused.origin)
+        this.#told.learn(outcome.refused.origin);
       log.info({ stream: stream.name, refused: outcome.refused }, 'a parent refused the leg');
       return 'retry';
     }

@@ -198,8 +198,8 @@ export class Streams {
   notice({ stream, claim }: Notice): void {
     const entry = this.#open.get(stream);
     this.#log.debug({ stream, claim }, 'told of an origin');
-    entry?.pull?.check(claim);
-    for (const publisher of entry?.publishers ?? []) publisher.check(claim);
+    entry?.pull?.learn(claim);
+    for (const publisher of entry?.publishers ?? []) publisher.learn(claim);
   }
 
   /**

@@ -190,7 +190,13 @@ export type LegAccepted = z.infer<typeof legAccepted>;
 export const legElsewhere = z.object({ v, result: z.literal('elsewhere'), nodeIds: z.array(nodeId).min(1) });
 
 /** The child acts on a claim that is not the newest, or would close a loop: it must read the stream map again. */
-export const legStale = z.object({ v, result: z.literal('stale'), reason: z.string() });
+export const legStale = z.object({
+  v,
+  result: z.literal('stale'),
+  reason: z.string(),
+  /** The active origin, where the stream is not published in the region that was asked: the child's replica may be behind. */
+  origin: originClaim.exactOptional(),
+});
 
 export const legAnswer = z.discriminatedUnion('result', [legAccepted, legElsewhere, legStale]);
 export type LegAnswer = z.infer<typeof legAnswer>;

@@ -44,15 +44,18 @@ async function askForLeg(here: FunctionContext, request: LegRequest): Promise<Le
   if (region === here.region.id || here.regions.every(({ id }) => id !== region)) {
     throw new Problem(400, 'invalid-request', `leg.region: ${region} is not another region of this system`);
   }
+  // What is remembered may be half a second old, and the publisher have come or moved since.
   const known = activeOrigin(await here.routes.claims(stream));
-  try {
-    return await askOrigin(here, known, request);
-  } catch (error) {
-    // What is remembered may be half a second old, and the publisher have moved since.
-    const origin = activeOrigin(await here.routes.claims(stream, { fresh: true }));
-    if (known && origin && sameHolder(origin, known) && origin.epoch === known.epoch) throw error;
-    return askOrigin(here, origin, request);
+  if (known?.region === here.region.id) {
+    try {
+      return await askOrigin(here, known, request);
+    } catch (error) {
+      const origin = activeOrigin(await here.routes.claims(stream, { fresh: true }));
+      if (origin && sameHolder(origin, known) && origin.epoch === known.epoch) throw error;
+      return askOrigin(here, origin, request);
+    }
   }
+  return askOrigin(here, activeOrigin(await here.routes.claims(stream, { fresh: true })), request);
 }
 
 async function askOrigin(
@@ -61,10 +64,10 @@ async function askOrigin(
   request: LegRequest,
 ): Promise<LegAnswer> {
   const { stream } = request;
-  if (origin?.region !== here.region.id) {
-    // The map changed under the child, or has not arrived here yet: the child reads it again.
-    throw new Problem(410, 'stream-not-here', `${stream} has no active origin in ${here.region.id}`);
-  }
+  const reason = `${stream} has no active origin in ${here.region.id}`;
+  if (origin === undefined) throw new Problem(410, 'stream-not-here', reason);
+  // The map changed under the child, or the change has not arrived there yet, or not here.
+  if (origin.region !== here.region.id) return { v: 1, result: 'stale', reason, origin };
   const nodes = await here.aliveNodes();
   const parent = nodes.find((node) => sameHolder(node, origin));
   if (parent === undefined) throw gone(stream);

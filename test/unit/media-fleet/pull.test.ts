@@ -211,7 +211,7 @@ it('while nobody publishes a viewer is told at once, and one who comes back is f
   const [claim] = (await map.read(stream.name)).origins;
   if (claim === undefined) throw new Error('not live');
   await map.release(claim);
-  pulling.check({ ...claim, releasedAt: Date.now() });
+  pulling.learn({ ...claim, releasedAt: Date.now() });
   origin.pulse.send({ type: 'superseded', viewers: 0, generation: origin.generation });
   await vi.waitFor(() => expect(stream.source).toBeUndefined());
   await vi.waitFor(() => expect(pulling.nextLeg()).rejects.toMatchObject({ status: 409 }));

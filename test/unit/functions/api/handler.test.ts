@@ -69,6 +69,9 @@ it('a stream’s tree is every region’s part and the map’s claims', async ()
     data: {
       streamName: 'tree',
       origin: { region: 'us-east-1', nodeId: 'i-origin', epoch: 4, startedAt: '1970-01-01T00:00:00.000Z' },
+      origins: [
+        { region: 'us-east-1', nodeId: 'i-origin', epoch: 4, priority: 0, tokenId: 'token-1', yields: false },
+      ],
       regions: [
         { region: REGION, secondaryOrigin: { nodeId: 'i-secondary', epoch: 2 }, nodes: [] },
         { region: 'us-east-1', secondaryOrigin: null, nodes: [node] },
