@@ -3,6 +3,8 @@
 import { EventEmitter, once } from 'node:events';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DeleteCommand, DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { uniformInt } from 'pure-rand/distribution/uniformInt';
+import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import * as z from 'zod';
 import {
   CONTROL_TABLE,
@@ -29,14 +31,8 @@ export type Lag = (write: ReplicatedWrite, to: string) => number;
 
 /** From `least` to `most` ms, each copy for itself: a later write may well arrive first. A seed gives its row again. */
 export function anyLag({ least, most, seed }: { least: number; most: number; seed: number }): Lag {
-  let state = seed;
-  return () => {
-    // mulberry32 (Tommy Ettinger, public domain): small, and even enough for delays.
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return least + (((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * (most - least);
-  };
+  const generator = xoroshiro128plus(seed);
+  return () => uniformInt(generator, least, most);
 }
 
 export interface ReplicatorOptions {
