@@ -11,7 +11,7 @@ import type { Offer, OfferedCodec, OfferedMedia } from './sdp/offer.ts';
  * its last key frame, and mediasoup asks again only after a second: a viewer who joins right after another would wait
  * that long. Held back until the publisher listens again, the request costs it a third of a second at most.
  */
-const KEY_FRAME_REQUEST_DELAY = 350;
+export const KEY_FRAME_REQUEST_DELAY = 350;
 
 export interface Published {
   producers: Producer[];

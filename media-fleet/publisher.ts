@@ -6,7 +6,7 @@ import type { OriginClaim } from '#routing/claims.ts';
 import type { WhipRequest } from '#routing/node-messages.ts';
 import { FlowMeter } from './flow-meter.ts';
 import { OriginRole, type OriginRoleOptions } from './origin-role.ts';
-import { publish } from './publication.ts';
+import { KEY_FRAME_REQUEST_DELAY, publish } from './publication.ts';
 import { readOffer } from './sdp/offer.ts';
 import { Session, type SessionEnd } from './session.ts';
 import type { Source } from './source.ts';
@@ -49,9 +49,14 @@ export class Publisher extends EventEmitter<{ active: [Source]; standby: []; end
     role.on('active', (claim) => this.emit('active', publisherSource(tracks, claim)));
     role.on('standby', () => this.emit('standby'));
     role.on('lost', () => session.close('superseded'));
-    // A POST that never becomes media claims nothing.
-    session.once('connected', () => void role.take());
+    let claiming: NodeJS.Timeout | undefined;
+    // A POST that never becomes media claims nothing. And its first key frame comes now, while nobody watches: whoever
+    // came for it at once would ask for the next one too soon, and wait a second for mediasoup to ask again.
+    session.once('connected', () => {
+      claiming = setTimeout(() => role.take(), KEY_FRAME_REQUEST_DELAY);
+    });
     session.once('end', (end) => {
+      clearTimeout(claiming);
       role.close();
       this.emit('end', end);
     });
