@@ -1,14 +1,14 @@
 // One group of a region's nodes: an Auto Scaling Group, what its instances start, and what they may do.
 
 import { readFileSync } from 'node:fs';
-import { Duration, Stack, Tags } from 'aws-cdk-lib';
+import { Duration, Tags } from 'aws-cdk-lib';
 import * as autoscaling from 'aws-cdk-lib/aws-autoscaling';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import type { LifecycleHook } from '#routing/names.ts';
 import type { NodeGroup } from '#routing/node-record.ts';
-import { architectureOf, nodeArtifact } from './artifact.ts';
+import { architectureOf, type NodeArchives, nodeArtifact } from './artifact.ts';
 import { justify } from './checks.ts';
 import type { FleetConfig } from './config.ts';
 import { fleetName } from './names.ts';
@@ -19,6 +19,7 @@ export interface FleetProps {
   config: FleetConfig;
   network: Network;
   role: iam.IRole;
+  archives: NodeArchives;
   /** For /etc/meridian.env. */
   environment: Record<string, string>;
   /** Milliseconds that a node may take to drain. */
@@ -42,15 +43,13 @@ export class Fleet extends Construct {
   constructor(
     scope: Construct,
     id: string,
-    { group, config, network, role, environment, drain }: FleetProps,
+    { group, config, network, role, archives, environment, drain }: FleetProps,
   ) {
     super(scope, id);
     const architecture = architectureOf(config.instanceType);
-    const archive = nodeArtifact(this, Stack.of(this), architecture);
-    archive?.grantRead(role);
     const userData = ec2.UserData.custom(
       fill(BOOT, {
-        ARCHIVE: archive?.s3ObjectUrl ?? 's3://not-built/',
+        ARCHIVE: nodeArtifact(this, { architecture, archives, role }),
         ENVIRONMENT: Object.entries({
           ...environment,
           MERIDIAN_NODE_GROUP: group,

@@ -9,6 +9,7 @@ import { nodeGroup } from '#routing/node-record.ts';
 import { timingFrom } from '#routing/timing.ts';
 import { Alarms } from './alarms.ts';
 import { Api } from './api.ts';
+import type { NodeArchives } from './artifact.ts';
 import { justify } from './checks.ts';
 import { type Deployment, type RegionConfig, regionName, timingVariables } from './config.ts';
 import { Fleet } from './fleet.ts';
@@ -28,6 +29,7 @@ import { RegionHealthSchedule } from './region-health.ts';
 export interface RegionStackProps extends StackProps {
   deployment: Deployment;
   region: RegionConfig;
+  archives: NodeArchives;
 }
 
 /** A session may wait for a leg from another region: two calls (functions/http/sessions.ts), tried on several nodes. */
@@ -37,7 +39,7 @@ export class RegionStack extends Stack {
   readonly #deployment: Deployment;
   readonly #region: RegionConfig;
 
-  constructor(scope: Construct, id: string, { deployment, region, ...props }: RegionStackProps) {
+  constructor(scope: Construct, id: string, { deployment, region, archives, ...props }: RegionStackProps) {
     super(scope, id, props);
     this.#deployment = deployment;
     this.#region = region;
@@ -69,6 +71,7 @@ export class RegionStack extends Stack {
           config: region[group],
           network,
           role,
+          archives,
           environment: this.#nodeEnvironment(),
           drain: timingFrom(timingVariables(deployment.timings)).drain,
         }),

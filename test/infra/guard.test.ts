@@ -1,8 +1,12 @@
-// The guard rules catch what they are for: each is shown a stack that breaks it, and one that does not.
+// The guard rules catch what they are for: each is shown a stack that breaks it, and one that does not. Ours break none.
 
+import { fileURLToPath } from 'node:url';
 import { App, CfnResource, Stack } from 'aws-cdk-lib';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { addChecks, justify } from '#infra/checks.ts';
+import { deploymentFrom } from '#infra/config.ts';
+import cdk from '../../cdk.json' with { type: 'json' };
+import { input, NO_ARCHIVES, stacksIn } from './stacks.ts';
 
 /** What the report says; empty when the stack passes. */
 let report: string;
@@ -28,6 +32,17 @@ function check(type: string, properties: Record<string, unknown>): string {
   const resource = new CfnResource(stack, 'Resource', { type, properties });
   for (const finding of ['EC23', 'IAM5[Resource::*]', 'IAM5[Action::s3:*]', 'DDB3'])
     justify(resource, finding, 'tried');
+  return reportOn(app);
+}
+
+/** A region with every part that there can be. */
+const EVERYTHING = {
+  id: 'us-east-1',
+  cidr: '10.1.0.0/16',
+  edge: { instanceType: 'c7i.large', min: 1, max: 9, warm: 2, schedules: [{ cron: '0 18 * * 5', min: 8 }] },
+};
+
+function reportOn(app: App): string {
   addChecks(app);
   try {
     app.synth();
@@ -99,4 +114,15 @@ it.each<[string, Record<string, unknown>]>([
   ['AWS::IAM::Policy', policy('dynamodb:PutItem', 'arn:aws:dynamodb:eu-west-1:123456789012:table/one')],
 ])('a %s as ours are passes', (type, properties) => {
   expect(check(type, properties)).not.toContain('cdk-validator-cfnguard');
+});
+
+it.each([
+  ['without the node’s archive', NO_ARCHIVES],
+  // Any file will do.
+  ['with it', () => fileURLToPath(import.meta.url)],
+])('our own stacks pass all checks, %s', (_, archives) => {
+  const app = new App({ context: cdk.context });
+  const deployment = deploymentFrom(input({ alarmEmail: 'night@example.org', regions: [EVERYTHING] }));
+  stacksIn(app, deployment, archives);
+  expect(reportOn(app)).toBe('');
 });

@@ -1,13 +1,21 @@
 // A region's template: its network, API, functions and fleets as security and correctness need them.
 
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Match } from 'aws-cdk-lib/assertions';
-import { expect, it } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 import { contextFrom } from '#functions/context.ts';
 import { API_ROUTES } from '#functions/routes.ts';
 import { BUNDLES } from '#infra/bundles.ts';
 import { PORTS } from '#infra/network.ts';
 import { nodeConfigFrom } from '#media-fleet/config.ts';
 import { templates } from './stacks.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'meridian-infra-'));
+const ARCHIVE = join(directory, 'node.tar.gz');
+writeFileSync(ARCHIVE, 'an archive');
+afterAll(() => rmSync(directory, { recursive: true }));
 
 /** As Secrets Manager makes one: 64 letters and digits. */
 const KEY = 'Ab3'.repeat(21).concat('x');
@@ -242,10 +250,28 @@ it('a warm pool and schedules where the configuration has them', () => {
 });
 
 it('a stack without the node’s archive refuses to be deployed, and says what to do', () => {
-  const { Rules } = region.toJSON();
-  const rules = JSON.stringify(Rules ?? {});
-  const built = JSON.stringify(region.toJSON()).includes('meridian-node-arm64');
-  if (!built || rules.includes('NodeArchive')) expect(rules).toContain('npm run build:node');
+  expect(Object.keys(region.toJSON().Rules ?? {})).toEqual(['NodeArchivearm64', 'CheckBootstrapVersion']);
+  expect(JSON.stringify(region.toJSON().Rules)).toContain('npm run build:node');
+});
+
+it('with it an instance gets it, and may read that object of the bucket only', () => {
+  const [template] = templates({}, () => ARCHIVE).regions;
+  expect(Object.keys(template?.toJSON().Rules ?? {})).toEqual(['CheckBootstrapVersion']);
+  const bucket = 'cdk-hnb659fds-assets-123456789012-us-east-1';
+  const [policy] = Object.values(template?.findResources('AWS::IAM::Policy') ?? {}).filter(({ Properties }) =>
+    JSON.stringify(Properties.Roles).includes('NodeRole'),
+  );
+  const statements: { Action: string; Resource: unknown }[] = policy?.Properties.PolicyDocument.Statement;
+  const [allowed, ...more] = statements.filter(({ Action }) => JSON.stringify(Action).includes('s3:'));
+  expect(more).toEqual([]);
+  expect(allowed?.Action).toBe('s3:GetObject');
+  const object = JSON.stringify(allowed?.Resource);
+  expect(object).toMatch(new RegExp(`:s3:::${bucket}/[0-9a-f]{64}\\.gz`));
+  const key = /[0-9a-f]{64}\.gz/.exec(object)?.[0];
+  for (const launched of Object.values(template?.findResources('AWS::EC2::LaunchTemplate') ?? {}))
+    expect(JSON.stringify(launched.Properties.LaunchTemplateData.UserData)).toContain(
+      `s3://${bucket}/${key}`,
+    );
 });
 
 it('alarms go by e-mail', () => {

@@ -2,6 +2,7 @@
 
 import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
+import type { NodeArchives } from '#infra/artifact.ts';
 import { buildBundles } from '#infra/bundles.ts';
 import { type Deployment, type DeploymentInput, deploymentFrom } from '#infra/config.ts';
 import { stacksOf } from '#infra/stacks.ts';
@@ -20,15 +21,23 @@ export const input = (changes: Partial<DeploymentInput> = {}): DeploymentInput =
 
 let bundled = false;
 
-export function templatesOf(deployment: Deployment): { global: Template; regions: Template[] } {
+/** None: what this machine has built does not matter to a test. */
+export const NO_ARCHIVES: NodeArchives = () => undefined;
+
+/** An app with the deployment's stacks, not synthesised yet. */
+export function stacksIn(app: App, deployment: Deployment, archives: NodeArchives = NO_ARCHIVES) {
   if (!bundled) buildBundles();
   bundled = true;
-  const { global, regions } = stacksOf(new App(), deployment);
+  return stacksOf(app, deployment, archives);
+}
+
+function templatesOf(deployment: Deployment, archives?: NodeArchives) {
+  const { global, regions } = stacksIn(new App(), deployment, archives);
   return { global: Template.fromStack(global), regions: regions.map((stack) => Template.fromStack(stack)) };
 }
 
-export const templates = (changes: Partial<DeploymentInput> = {}) =>
-  templatesOf(deploymentFrom(input(changes)));
+export const templates = (changes: Partial<DeploymentInput> = {}, archives?: NodeArchives) =>
+  templatesOf(deploymentFrom(input(changes)), archives);
 
 /** What the roles whose names contain `role` may do with tables: `dynamodb:Query meridian-streams` … */
 export function databaseActions(template: Template | undefined, role: string): string[] {
