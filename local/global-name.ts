@@ -5,6 +5,7 @@ import { RegionHealth } from '#functions/region-health/region-health.ts';
 import type { ControlStore } from '#routing/control-store.ts';
 import type { NodeRegistry } from '#routing/node-registry.ts';
 import type { RegionApi } from '#routing/region-client.ts';
+import type { StandingStore } from '#routing/standing-store.ts';
 
 /** Milliseconds between looks at /healthz and between region-health's checks: on AWS 10 s and a minute, but here one waits. */
 const LOOK = 2_000;
@@ -12,7 +13,7 @@ const CHECK = 1_000;
 
 export interface GlobalNameOptions {
   /** With each region's own tables. */
-  regions: readonly (RegionApi & { nodes: NodeRegistry; control: ControlStore })[];
+  regions: readonly (RegionApi & { nodes: NodeRegistry; control: ControlStore; standings: StandingStore })[];
   /** Milliseconds. */
   nodeDeadAfter: number;
 }
@@ -25,9 +26,18 @@ export class GlobalName {
   #checking: Promise<unknown> = Promise.resolve();
 
   constructor({ regions, nodeDeadAfter }: GlobalNameOptions) {
-    const checks = regions.map(({ id, nodes, control }) => {
+    const checks = regions.map(({ id, nodes, control, standings }) => {
       const dns: GeoDns = { setOut: async (out) => void (out ? this.#out.add(id) : this.#out.delete(id)) };
-      return new RegionHealth({ region: id, nodes, control, dns, deadAfter: nodeDeadAfter });
+      return new RegionHealth({
+        region: id,
+        regions: regions.map((region) => region.id),
+        nodes,
+        control,
+        standings,
+        dns,
+        deadAfter: nodeDeadAfter,
+        interval: CHECK,
+      });
     });
     const look = () => {
       this.#looking = Promise.all(regions.map((region) => this.#ask(region)));

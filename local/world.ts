@@ -8,6 +8,7 @@ import { DynamoControlStore } from '#routing/control-store.ts';
 import { DynamoNodeRegistry } from '#routing/dynamo-node-registry.ts';
 import type { NodeGroup } from '#routing/node-record.ts';
 import type { RegionApi } from '#routing/region-client.ts';
+import { DynamoStandingStore } from '#routing/standing-store.ts';
 import { timingFrom } from '#routing/timing.ts';
 import { signToken } from '#routing/tokens.ts';
 import { Child } from './children.ts';
@@ -248,6 +249,7 @@ export async function startWorld({
         ...api,
         nodes: new DynamoNodeRegistry(databaseOf(api.id).documents, nodesTable(api.id)),
         control: control(api.id),
+        standings: new DynamoStandingStore(databaseOf(api.id).documents, CONTROL_TABLE),
       })),
       nodeDeadAfter: timingFrom({ ...process.env, ...env }).nodeDeadAfter,
     });

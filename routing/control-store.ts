@@ -21,8 +21,6 @@ export interface ControlStore {
   addSecret(apiSecret: string, account: Account): Promise<void>;
   /** What every region says of itself, and which ones an operator has evacuated. */
   regions(): Promise<RegionStates>;
-  /** Written by the region itself only. */
-  setStanding(standing: RegionStanding): Promise<void>;
   /** An operator's word; the last one counts, wherever it was said. */
   setEvacuated(region: string, evacuated: boolean): Promise<void>;
 }
@@ -36,6 +34,9 @@ export interface RegionStates {
 const REGIONS = 'REGIONS';
 const STANDING = 'STANDING#';
 const EVACUATION = 'EVACUATION#';
+
+/** Where a region's standing is. */
+export const standingKey = (region: string) => ({ pk: REGIONS, sk: `${STANDING}${region}` });
 
 const keyOf = (apiSecret: string) => ({
   pk: `SECRET#${createHash('sha256').update(apiSecret).digest('hex')}`,
@@ -81,11 +82,6 @@ export class DynamoControlStore implements ControlStore {
         keys.filter((sk) => sk.startsWith(EVACUATION)).map((sk) => sk.slice(EVACUATION.length)),
       ),
     };
-  }
-
-  async setStanding(standing: RegionStanding): Promise<void> {
-    const Item = { pk: REGIONS, sk: `${STANDING}${standing.region}`, ...standing };
-    await this.#client.send(new PutCommand({ TableName: this.#table, Item }));
   }
 
   async setEvacuated(region: string, evacuated: boolean): Promise<void> {

@@ -12,6 +12,8 @@ export const regionStanding = z.object({
   streak: z.number().int().min(0),
   /** Milliseconds since 1970 of the last change. */
   changedAt: z.number().int(),
+  /** Milliseconds since 1970 of the check that this comes from. */
+  checkedAt: z.number().int(),
 });
 export type RegionStanding = z.infer<typeof regionStanding>;
 
@@ -22,8 +24,13 @@ export type RegionStanding = z.infer<typeof regionStanding>;
 const CHECKS_OUT = 3;
 const CHECKS_IN = 5;
 
+/** Checks for which a standing counts: a region that has said nothing for longer is not there to lead anybody to. */
+const CHECKS_FRESH = 3;
+
 export interface StandingRequest {
   region: string;
+  /** The ids of all regions that are configured: one that was removed has left its standing behind. */
+  regions: readonly string[];
   /** All regions, as far as they have ever said. */
   standings: readonly RegionStanding[];
   /** Regions that an operator has evacuated. */
@@ -32,28 +39,26 @@ export interface StandingRequest {
   canServe: boolean;
   /** Milliseconds since 1970. */
   now: number;
+  /** Milliseconds between checks. */
+  interval: number;
 }
 
 /** Pure: what the region's standing is after a check. The last region that is in stays in, whatever happens. */
-export function nextStanding({
-  region,
-  standings,
-  evacuated,
-  canServe,
-  now,
-}: StandingRequest): RegionStanding {
+export function nextStanding(request: StandingRequest): RegionStanding {
+  const { region, standings, evacuated, canServe, now } = request;
   const before = standings.find((standing) => standing.region === region);
   const out = before?.out ?? false;
   const against = canServe === out;
   const streak = against ? (before?.streak ?? 0) + 1 : 0;
   const due = streak >= (out ? CHECKS_IN : CHECKS_OUT);
   const wanted = evacuated.has(region) || (due ? !out : out);
-  const next = wanted && !isLastIn(region, standings, evacuated);
+  const next = wanted && !isLastIn(out, request);
   return {
     region,
     out: next,
     streak: next === out ? streak : 0,
     changedAt: next === out ? (before?.changedAt ?? now) : now,
+    checkedAt: now,
   };
 }
 
@@ -62,15 +67,18 @@ export function nextStanding({
  * evacuated and whose name comes first is the last, and comes back.
  */
 function isLastIn(
-  region: string,
-  standings: readonly RegionStanding[],
-  evacuated: ReadonlySet<string>,
+  out: boolean,
+  { region, regions, standings, evacuated, now, interval }: StandingRequest,
 ): boolean {
-  const others = standings.filter((standing) => standing.region !== region);
-  if (others.some(({ out }) => !out)) return false;
-  const own = standings.find((standing) => standing.region === region);
-  if (own?.out !== true) return true;
-  const all = standings.map((standing) => standing.region).sort();
+  const others = standings.filter(
+    (other) =>
+      other.region !== region &&
+      regions.includes(other.region) &&
+      now - other.checkedAt <= CHECKS_FRESH * interval,
+  );
+  if (others.some((other) => !other.out)) return false;
+  if (!out) return true;
+  const all = [region, ...others.map((other) => other.region)].sort();
   const first = all.find((name) => !evacuated.has(name)) ?? all[0];
   return first === region;
 }

@@ -5,6 +5,7 @@ import { CONTROL_TABLE, nodesTable, STREAMS_TABLE, startDatabase } from '#local/
 import { DynamoControlStore } from '#routing/control-store.ts';
 import { DynamoNodeRegistry } from '#routing/dynamo-node-registry.ts';
 import { DynamoStreamMap } from '#routing/dynamo-stream-map.ts';
+import { DynamoStandingStore } from '#routing/standing-store.ts';
 import { type NewToken, signToken } from '#routing/tokens.ts';
 import { API } from './events.ts';
 import { type OtherRegion, startOtherRegion } from './other-region.ts';
@@ -16,6 +17,7 @@ export interface TestRegion {
   streamMap: DynamoStreamMap;
   registry: DynamoNodeRegistry;
   control: DynamoControlStore;
+  standings: DynamoStandingStore;
   clusterKey: Uint8Array;
   /** A known API secret. */
   secret: string;
@@ -73,6 +75,7 @@ async function start(): Promise<TestRegion> {
     streamMap: new DynamoStreamMap(database.documents, STREAMS_TABLE),
     registry: new DynamoNodeRegistry(database.documents, nodesTable(REGION)),
     control,
+    standings: new DynamoStandingStore(database.documents, CONTROL_TABLE),
     clusterKey,
     secret,
     token: (changes = {}) =>

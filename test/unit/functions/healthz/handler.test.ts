@@ -66,9 +66,9 @@ it.each<[string, Partial<NodeRecord>]>([
 it('is unhealthy while the region is out of the global name, though its nodes serve', async () => {
   await register('i-origin', { group: 'origin' });
   await register('i-edge');
-  const standing = { region: REGION, out: true, streak: 0, changedAt: 1 };
-  await region.control.setStanding(standing);
+  const out = { region: REGION, out: true, streak: 0, changedAt: 1, checkedAt: 1 };
+  await region.standings.write(out, undefined);
   expect(await health()).toMatchObject({ status: 503, json: { status: 'unhealthy', out: true } });
-  await region.control.setStanding({ ...standing, out: false });
+  await region.standings.write({ ...out, out: false }, out);
   await vi.waitFor(async () => expect((await health()).status).toBe(200));
 });
