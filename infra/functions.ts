@@ -24,8 +24,6 @@ export interface RegionFunctionProps {
   tables: readonly TableUse[];
   /** ARNs of the secrets that its variables refer to. */
   secrets: readonly string[];
-  /** Executions at once, where a runaway would hurt. */
-  reservedConcurrency?: number;
   timeout: Duration;
 }
 
@@ -37,17 +35,18 @@ const MEMORY = 1_024;
 
 export class RegionFunction extends Construct {
   readonly function: lambda.Function;
+  readonly logs: logs.LogGroup;
 
   constructor(scope: Construct, id: string, props: RegionFunctionProps) {
     super(scope, id);
-    const { name, network, environment, tables, secrets, reservedConcurrency, timeout } = props;
-    const logGroup = new logs.LogGroup(this, 'Logs', {
+    const { name, network, environment, tables, secrets, timeout } = props;
+    this.logs = new logs.LogGroup(this, 'Logs', {
       logGroupName: `/meridian/functions/${name}`,
       retention: logs.RetentionDays.ONE_MONTH,
       removalPolicy: RemovalPolicy.DESTROY,
     });
     const role = new iam.Role(this, 'Role', { assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com') });
-    logGroup.grantWrite(role);
+    this.logs.grantWrite(role);
     const functionName = `meridian-${name}`;
     if (network) this.#letIntoNetwork(role, functionName);
     this.function = new lambda.Function(this, 'Function', {
@@ -59,9 +58,8 @@ export class RegionFunction extends Construct {
       memorySize: MEMORY,
       timeout,
       role,
-      logGroup,
+      logGroup: this.logs,
       environment: { ...environment, POWERTOOLS_SERVICE_NAME: name },
-      reservedConcurrentExecutions: reservedConcurrency,
       tracing: lambda.Tracing.DISABLED,
       ...(network && {
         vpc: network.vpc,
@@ -88,6 +86,8 @@ export class RegionFunction extends Construct {
       'ec2:DeleteNetworkInterface',
       'ec2:DescribeNetworkInterfaces',
       'ec2:DescribeSubnets',
+      'ec2:AssignPrivateIpAddresses',
+      'ec2:UnassignPrivateIpAddresses',
     ];
     role.addToPolicy(new iam.PolicyStatement({ actions, resources: ['*'] }));
     justify(

@@ -4,19 +4,23 @@ import { Duration } from 'aws-cdk-lib';
 import * as events from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import type * as lambda from 'aws-cdk-lib/aws-lambda';
+import type * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import { CHECK_INTERVAL } from '#functions/region-health/contract.ts';
 import { RegionFunction, type TableUse } from './functions.ts';
 import { CONTROL_TABLE } from './names.ts';
+
+const CHECK = Duration.millis(CHECK_INTERVAL);
 
 export interface RegionHealthProps {
   healthCheckId: string;
   environment: Record<string, string>;
   tables: readonly TableUse[];
-  /** The names of all regions' APIs. */
 }
 
 export class RegionHealthSchedule extends Construct {
   readonly function: lambda.IFunction;
+  readonly logs: logs.ILogGroup;
 
   constructor(scope: Construct, id: string, { healthCheckId, environment, tables }: RegionHealthProps) {
     super(scope, id);
@@ -29,8 +33,6 @@ export class RegionHealthSchedule extends Construct {
       },
       tables,
       secrets: [],
-      // One at a time: it decides from what the run before it left.
-      reservedConcurrency: 1,
       timeout: Duration.seconds(30),
     });
     health.allow(
@@ -38,10 +40,12 @@ export class RegionHealthSchedule extends Construct {
       [`arn:aws:route53:::healthcheck/${healthCheckId}`],
     );
     this.function = health.function;
+    this.logs = health.logs;
+    // A check that failed is not made up for: the next one comes in a minute, and counts for itself.
+    this.function.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: CHECK });
     new events.Rule(this, 'EachMinute', {
       description: 'Whether the region can take sessions',
-      schedule: events.Schedule.rate(Duration.minutes(1)),
-      // A check that failed is not made up for: the next one comes in a minute.
+      schedule: events.Schedule.rate(CHECK),
       targets: [new LambdaFunction(this.function, { retryAttempts: 0 })],
     });
   }

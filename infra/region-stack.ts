@@ -88,6 +88,7 @@ export class RegionStack extends Stack {
       email: deployment.alarmEmail,
       api: api.api,
       functions: [...Object.values(functions), health.function],
+      health,
       fleets: fleets.map(({ group }) => group),
     });
   }
@@ -158,7 +159,7 @@ export class RegionStack extends Stack {
       (group) =>
         `arn:aws:autoscaling:${this.region}:${this.account}:autoScalingGroup:*:autoScalingGroupName/${fleetName(group)}`,
     );
-    allow(['autoscaling:CompleteLifecycleAction', 'autoscaling:RecordLifecycleActionHeartbeat'], groups);
+    allow(['autoscaling:CompleteLifecycleAction'], groups);
     justify(
       role,
       'IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/AmazonSSMManagedInstanceCore]',

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Match } from 'aws-cdk-lib/assertions';
 import { afterAll, expect, it } from 'vitest';
 import { contextFrom } from '#functions/context.ts';
+import { CANNOT_SERVE } from '#functions/region-health/contract.ts';
 import { API_ROUTES } from '#functions/routes.ts';
 import { BUNDLES } from '#infra/bundles.ts';
 import { PORTS } from '#infra/network.ts';
@@ -283,6 +284,50 @@ it('alarms go by e-mail', () => {
     expect(alarm.Properties.AlarmActions).toHaveLength(1);
     expect(alarm.Properties.AlarmDescription).toMatch(/\.$/);
   }
+  // The topic's own policy stands instead of SNS's, which would let them in.
+  region.hasResourceProperties('AWS::SNS::TopicPolicy', {
+    PolicyDocument: {
+      Statement: Match.arrayWith([
+        Match.objectLike({
+          Effect: 'Allow',
+          Action: 'sns:Publish',
+          Principal: { Service: 'cloudwatch.amazonaws.com' },
+          Condition: { StringEquals: { 'aws:SourceAccount': '123456789012' } },
+        }),
+      ]),
+    },
+  });
+});
+
+it('an alarm counts what region-health says of a region without room, and another one that it has said nothing', () => {
+  region.hasResourceProperties('AWS::Logs::MetricFilter', {
+    LogGroupName: { Ref: Match.stringLikeRegexp('^HealthFunctionregionhealthLogs') },
+    FilterPattern: `{ $.message = "${CANNOT_SERVE}" }`,
+    MetricTransformations: [Match.objectLike({ MetricName: 'RegionUnable', MetricValue: '1' })],
+  });
+  region.hasResourceProperties('AWS::CloudWatch::Alarm', {
+    AlarmName: 'meridian region-unable',
+    MetricName: 'RegionUnable',
+    // Of five, for a schedule's minute may begin late.
+    DatapointsToAlarm: 3,
+    TreatMissingData: 'notBreaching',
+  });
+  region.hasResourceProperties('AWS::CloudWatch::Alarm', {
+    AlarmName: 'meridian region-unchecked',
+    ComparisonOperator: 'LessThanThreshold',
+    TreatMissingData: 'breaching',
+  });
+});
+
+it('region-health runs each minute, is not tried again, and needs no reserved executions', () => {
+  region.hasResourceProperties('AWS::Events::Rule', { ScheduleExpression: 'rate(1 minute)' });
+  region.hasResourceProperties('AWS::Lambda::EventInvokeConfig', {
+    FunctionName: { Ref: Match.stringLikeRegexp('^HealthFunctionregionhealth') },
+    MaximumRetryAttempts: 0,
+    MaximumEventAgeInSeconds: 60,
+  });
+  for (const { Properties } of Object.values(region.findResources('AWS::Lambda::Function')))
+    expect(Properties).not.toHaveProperty('ReservedConcurrentExecutions');
 });
 
 it('each stack has the resources that it had: a change of the list is seen in review', async () => {
