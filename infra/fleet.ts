@@ -71,6 +71,8 @@ export class Fleet extends Construct {
       securityGroup: network.nodes,
       userData,
       associatePublicIpAddress: true,
+      // CPU each minute instead of each five: target tracking sees load while it comes.
+      detailedMonitoring: true,
       requireImdsv2: true,
       httpPutResponseHopLimit: 1,
       instanceMetadataTags: false,
@@ -97,8 +99,7 @@ export class Fleet extends Construct {
       // A new version drains one old node after another; viewers and legs move meanwhile.
       updatePolicy: autoscaling.UpdatePolicy.rollingUpdate({
         maxBatchSize: 1,
-        // CloudFormation wants it to be less than the most.
-        minInstancesInService: Math.min(config.min, config.max - 1),
+        minInstancesInService: config.min,
       }),
     });
     justify(
@@ -106,20 +107,10 @@ export class Fleet extends Construct {
       'AS3',
       'Scaling is seen by the group metrics and alarms; each event by e-mail would be noise.',
     );
-    // Without it an instance counts as soon as it runs: an update would end the old node before the new one serves.
-    this.group.addLifecycleHook('Launch', {
-      lifecycleHookName: hook('launch'),
-      lifecycleTransition: autoscaling.LifecycleTransition.INSTANCE_LAUNCHING,
-      heartbeatTimeout: LAUNCH_HOOK,
-      defaultResult: autoscaling.DefaultResult.ABANDON,
-    });
-    // The node sees its own state by IMDS, drains, and completes the hook itself (media-fleet/drain.ts).
-    this.group.addLifecycleHook('Drain', {
-      lifecycleHookName: hook('drain'),
-      lifecycleTransition: autoscaling.LifecycleTransition.INSTANCE_TERMINATING,
-      heartbeatTimeout: Duration.millis(drain).plus(AFTER_DRAIN),
-      defaultResult: autoscaling.DefaultResult.CONTINUE,
-    });
+    this.#holdInstances(drain);
+    // An instance boots at once, and needs its way out then.
+    for (const subnet of network.vpc.publicSubnets)
+      this.group.node.addDependency(subnet.internetConnectivityEstablished);
     this.group.scaleOnCpuUtilization('Cpu', { targetUtilizationPercent: config.targetCpu });
     for (const [index, { cron, min, max, desired }] of config.schedules.entries()) {
       this.group.scaleOnSchedule(`Schedule${index}`, {
@@ -130,9 +121,37 @@ export class Fleet extends Construct {
       });
     }
     if (config.warm > 0) {
-      this.group.addWarmPool({ minSize: config.warm, poolState: autoscaling.PoolState.STOPPED });
+      this.group.addWarmPool({
+        minSize: config.warm,
+        // Both the same is an absolute size; alone, the least would be one that grows to the group's max (PutWarmPool, AWS).
+        maxGroupPreparedCapacity: config.warm,
+        poolState: autoscaling.PoolState.STOPPED,
+      });
     }
     Tags.of(this.group).add('Name', `meridian ${group}`);
+  }
+
+  /** Within the group, for hooks that are made after it miss its first instances. */
+  #holdInstances(drain: number): void {
+    const group = this.group.node.findChild('ASG');
+    if (!autoscaling.CfnAutoScalingGroup.isCfnAutoScalingGroup(group))
+      throw new Error('aws-cdk-lib has changed');
+    group.lifecycleHookSpecificationList = [
+      // Without it an instance counts as soon as it runs: an update would end the old node before the new one serves.
+      {
+        lifecycleHookName: hook('launch'),
+        lifecycleTransition: autoscaling.LifecycleTransition.INSTANCE_LAUNCHING,
+        heartbeatTimeout: LAUNCH_HOOK.toSeconds(),
+        defaultResult: autoscaling.DefaultResult.ABANDON,
+      },
+      // The node sees its own state by IMDS, drains, and completes the hook itself (media-fleet/drain.ts).
+      {
+        lifecycleHookName: hook('drain'),
+        lifecycleTransition: autoscaling.LifecycleTransition.INSTANCE_TERMINATING,
+        heartbeatTimeout: Math.ceil(drain / 1_000) + AFTER_DRAIN.toSeconds(),
+        defaultResult: autoscaling.DefaultResult.CONTINUE,
+      },
+    ];
   }
 }
 

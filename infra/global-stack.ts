@@ -37,6 +37,7 @@ export class GlobalStack extends Stack {
       billing: dynamodb.Billing.onDemand(),
       encryption: dynamodb.TableEncryptionV2.awsManagedKey(),
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      // Also where the stack's creation fails: the protection would only make that failure's clean-up fail, too.
       deletionProtection: true,
       removalPolicy: RemovalPolicy.RETAIN,
       replicas,
@@ -48,7 +49,8 @@ export class GlobalStack extends Stack {
       secretName,
       generateSecretString: { passwordLength: KEY_LENGTH, excludePunctuation: true },
       replicaRegions,
-      removalPolicy: RemovalPolicy.RETAIN,
+      // Kept, but not where the stack's very creation fails: the next try would find its name taken.
+      removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     });
     const why =
       'Nodes and functions that run hold the key that they started with: docs/deploy.md says how to change one.';

@@ -170,22 +170,34 @@ it.each(['origin', 'edge'])(
         MetadataOptions: Match.objectLike({ HttpTokens: 'required', HttpPutResponseHopLimit: 1 }),
         BlockDeviceMappings: [Match.objectLike({ Ebs: Match.objectLike({ Encrypted: true }) })],
         KeyName: Match.absent(),
+        Monitoring: { Enabled: true },
       },
     });
-    region.hasResourceProperties('AWS::AutoScaling::AutoScalingGroup', {
-      AutoScalingGroupName: `meridian-${group}`,
-      MinSize: '1',
+    region.hasResource('AWS::AutoScaling::AutoScalingGroup', {
+      Properties: {
+        AutoScalingGroupName: `meridian-${group}`,
+        MinSize: '1',
+        // In the group: hooks of their own come too late for its first instances.
+        LifecycleHookSpecificationList: [
+          {
+            LifecycleHookName: 'launch',
+            LifecycleTransition: 'autoscaling:EC2_INSTANCE_LAUNCHING',
+            HeartbeatTimeout: 300,
+            DefaultResult: 'ABANDON',
+          },
+          {
+            LifecycleHookName: 'drain',
+            LifecycleTransition: 'autoscaling:EC2_INSTANCE_TERMINATING',
+            HeartbeatTimeout: 2_100,
+            DefaultResult: 'CONTINUE',
+          },
+        ],
+      },
+      UpdatePolicy: { AutoScalingRollingUpdate: { MaxBatchSize: 1, MinInstancesInService: 1 } },
+      // An instance that boots before its subnet leads out fails.
+      DependsOn: Match.arrayWith([1, 2].map((n) => Match.stringLikeRegexp(`mediaSubnet${n}DefaultRoute`))),
     });
-    region.hasResourceProperties('AWS::AutoScaling::LifecycleHook', {
-      LifecycleTransition: 'autoscaling:EC2_INSTANCE_TERMINATING',
-      HeartbeatTimeout: 2_100,
-      DefaultResult: 'CONTINUE',
-    });
-    region.hasResourceProperties('AWS::AutoScaling::LifecycleHook', {
-      LifecycleTransition: 'autoscaling:EC2_INSTANCE_LAUNCHING',
-      HeartbeatTimeout: 300,
-      DefaultResult: 'ABANDON',
-    });
+    region.resourceCountIs('AWS::AutoScaling::LifecycleHook', 0);
     region.resourcePropertiesCountIs(
       'AWS::AutoScaling::ScalingPolicy',
       { PolicyType: 'TargetTrackingScaling' },
@@ -243,7 +255,11 @@ it('a warm pool and schedules where the configuration has them', () => {
     schedules: [{ cron: '0 18 * * 5', min: 8 }],
   };
   const [template] = templates({ regions: [{ id: 'us-east-1', cidr: '10.1.0.0/16', edge }] }).regions;
-  template?.hasResourceProperties('AWS::AutoScaling::WarmPool', { MinSize: 3, PoolState: 'Stopped' });
+  template?.hasResourceProperties('AWS::AutoScaling::WarmPool', {
+    MinSize: 3,
+    MaxGroupPreparedCapacity: 3,
+    PoolState: 'Stopped',
+  });
   template?.hasResourceProperties('AWS::AutoScaling::ScheduledAction', {
     MinSize: 8,
     Recurrence: '0 18 * * 5',
