@@ -23,6 +23,9 @@ it('a region’s own name stands in the zone', () => {
 });
 
 const region = { id: 'us-east-1', cidr: '10.1.0.0/16' };
+const sized = (instanceType: string) => ({ instanceType, min: 1, max: 2 });
+const warmPool = { regions: [{ ...region, edge: { ...sized('c7g.large'), warmPool: 2 } }] };
+const LONG_ZONE = `${'a'.repeat(51)}.org`;
 const scheduled = (sizes: Record<string, number>) => ({
   instanceType: 'c7g.large',
   min: 1,
@@ -45,8 +48,8 @@ it.each<[string, Record<string, unknown>]>([
   ],
   ['regions[0].zones', { regions: [{ ...region, zones: ['a'] }] }],
   [
-    'regions[0].edge.max: less than min',
-    { regions: [{ ...region, edge: { instanceType: 'c7g.large', min: 3, max: 2 } }] },
+    'regions[0].edge.max: must be more than min',
+    { regions: [{ ...region, edge: { instanceType: 'c7g.large', min: 2, max: 2 } }] },
   ],
   [
     'regions[0].origin.instanceType',
@@ -56,18 +59,41 @@ it.each<[string, Record<string, unknown>]>([
     'regions[0].edge.targetCpu',
     { regions: [{ ...region, edge: { instanceType: 'c7g.large', min: 1, max: 2, targetCpu: 99 } }] },
   ],
+  ['regions[0].origin.instanceType', { regions: [{ ...region, origin: sized('c7i.huge') }] }],
+  ['regions[0].origin.instanceType', { regions: [{ ...region, origin: sized('c7g.tiny') }] }],
   [
-    'regions[0].edge.schedules[0].cron',
-    {
-      regions: [
-        { ...region, edge: { instanceType: 'c7g.large', min: 1, max: 2, schedules: [{ cron: 'noon' }] } },
-      ],
-    },
+    'regions[0].id: aws-cdk-lib knows no region ap-southeast-9',
+    { regions: [{ ...region, id: 'ap-southeast-9' }] },
   ],
-  ['regions[0]: Unrecognized key: "zoness"', { regions: [{ ...region, zoness: ['a', 'b'] }] }],
+  [
+    'regions[0].id: cn-north-1 is in the partition aws-cn, which Meridian does not support',
+    { regions: [{ ...region, id: 'cn-north-1' }] },
+  ],
+  ['regions[0].cidr: within 10.0.0.0/8', { regions: [{ ...region, cidr: '127.0.0.0/16' }] }],
+  ['regions[0].cidr: within 10.0.0.0/8', { regions: [{ ...region, cidr: '169.254.0.0/16' }] }],
+  ['regions[0].cidr: within 10.0.0.0/8', { regions: [{ ...region, cidr: '224.0.0.0/16' }] }],
+  [
+    'iceServersSecret: a secret’s name, not its ARN',
+    { iceServersSecret: `arn:aws:secretsmanager:x:1:secret:a` },
+  ],
+  ['iceServersSecret', { iceServersSecret: '*' }],
+  ['globalName: ', { globalName: `${'a'.repeat(53)}.example.org` }],
+  [
+    'zone.name: us-east-1.',
+    { zone: { id: 'Z0123456789ABC', name: LONG_ZONE }, globalName: `a.${LONG_ZONE}`, regions: [region] },
+  ],
+  ['regions[0].edge: Unrecognized key: "warmPool"; did you mean warm?', warmPool],
+  [
+    'regions[0]: Unrecognized key: "zoness"; did you mean zones?',
+    { regions: [{ ...region, zoness: ['a', 'b'] }] },
+  ],
   ['regions[0].zones: each letter once', { regions: [{ ...region, zones: ['a', 'a'] }] }],
   ['regions[0].cidr', { regions: [{ ...region, cidr: '999.1.0.0/16' }] }],
   ['regions[0].cidr: from /16 to /22', { regions: [{ ...region, cidr: '10.1.0.0/24' }] }],
+  [
+    'regions[0].edge.schedules: min becomes 2 and stays so: add an entry with min 1',
+    { regions: [{ ...region, edge: scheduled({ min: 2 }) }] },
+  ],
   ['regions[0].edge.schedules[0]: changes nothing', { regions: [{ ...region, edge: scheduled({}) }] }],
   [
     'regions[0].edge.schedules[0]: min 9 is more than max 2',
@@ -90,6 +116,35 @@ it.each<[string, Record<string, unknown>]>([
 ])('%s', (told, changes) => {
   const wrong: DeploymentInput = { ...input(), ...changes };
   expect(() => deploymentFrom(wrong)).toThrow(told);
+});
+
+const timed = (cron: string) =>
+  input({ regions: [{ ...region, edge: { ...sized('c7g.large'), schedules: [{ cron, desired: 2 }] } }] });
+
+it.each(['0 18 * * 5', '30 18 * * MON-FRI', '*/15 0-23/2 1,15 JAN,7 0', '59 23 31 12 SAT'])(
+  'the time %s is one',
+  (cron) => {
+    expect(() => deploymentFrom(timed(cron))).not.toThrow();
+  },
+);
+
+it.each([
+  ['noon', 'five fields'],
+  ['0 18 * *', 'five fields'],
+  ['60 0 * * *', 'minute 60: from 0 to 59'],
+  ['0 24 * * *', 'hour 24'],
+  ['0 0 0 * *', 'day of month 0: from 1 to 31'],
+  ['0 0 1 13 *', 'month 13: from 1 to 12 or JAN to DEC'],
+  ['99 77 * * 9', 'minute 99'],
+  ['0 0 * * 7', 'day of week 7: from 0 to 6 or SUN to SAT'],
+  ['0 0 * * FRIDAY', 'day of week FRIDAY'],
+  ['0 5-1 * * *', 'hour 5-1'],
+  ['*/0 5 * * *', 'minute */0'],
+  ['0 1-2-3 * * *', 'hour 1-2-3'],
+  ['0, 5 * * *', 'minute 0,'],
+  ['0 MON * * *', 'hour MON'],
+])('the time %s is none: %s', (cron, told) => {
+  expect(() => deploymentFrom(timed(cron))).toThrow(`regions[0].edge.schedules[0].cron: ${told}`);
 });
 
 it('every wrong value is told at once', () => {

@@ -39,7 +39,16 @@ function check(type: string, properties: Record<string, unknown>): string {
 const EVERYTHING = {
   id: 'us-east-1',
   cidr: '10.1.0.0/16',
-  edge: { instanceType: 'c7i.large', min: 1, max: 9, warm: 2, schedules: [{ cron: '0 18 * * 5', min: 8 }] },
+  edge: {
+    instanceType: 'c7i.large',
+    min: 2,
+    max: 9,
+    warm: 2,
+    schedules: [
+      { cron: '0 18 * * FRI', min: 8 },
+      { cron: '0 23 * * FRI', min: 2 },
+    ],
+  },
 };
 
 function reportOn(app: App): string {

@@ -252,7 +252,10 @@ it('a warm pool and schedules where the configuration has them', () => {
     min: 2,
     max: 9,
     warm: 3,
-    schedules: [{ cron: '0 18 * * 5', min: 8 }],
+    schedules: [
+      { cron: '0 18 * * FRI', min: 8 },
+      { cron: '0 23 * * FRI', min: 2 },
+    ],
   };
   const [template] = templates({ regions: [{ id: 'us-east-1', cidr: '10.1.0.0/16', edge }] }).regions;
   template?.hasResourceProperties('AWS::AutoScaling::WarmPool', {
@@ -262,7 +265,7 @@ it('a warm pool and schedules where the configuration has them', () => {
   });
   template?.hasResourceProperties('AWS::AutoScaling::ScheduledAction', {
     MinSize: 8,
-    Recurrence: '0 18 * * 5',
+    Recurrence: '0 18 * * FRI',
   });
 });
 
