@@ -9,9 +9,11 @@ import type { Construct } from 'constructs';
 
 export type NodeArchitecture = 'arm64' | 'x64';
 
+export const archiveName = (architecture: NodeArchitecture): string => `meridian-node-${architecture}.tar.gz`;
+
 /** Where `npm run build:node` writes. */
-export const archivePath = (architecture: NodeArchitecture): string =>
-  fileURLToPath(new URL(`../dist/meridian-node-${architecture}.tar.gz`, import.meta.url));
+const archivePath = (architecture: NodeArchitecture): string =>
+  fileURLToPath(new URL(`../dist/${archiveName(architecture)}`, import.meta.url));
 
 /** The archive of an architecture, or undefined where it has not been built. */
 export type NodeArchives = (architecture: NodeArchitecture) => string | undefined;

@@ -11,25 +11,39 @@ const SECRET_BYTES = 24;
 /** Milliseconds for one request. */
 const TIMEOUT = 5_000;
 
-const { values } = parseArgs({
-  options: {
-    region: { type: 'string' },
-    label: { type: 'string' },
-    account: { type: 'string', default: 'main' },
-  },
-});
-if (values.region === undefined || values.label === undefined) {
-  process.stderr.write('usage: npm run api-secret -- --region REGION --label LABEL [--account NAME]\n');
-  process.exit(1);
+const USAGE = 'usage: npm run api-secret -- --region REGION --label LABEL [--account NAME]';
+
+function options(): { region: string; label: string; account: string } {
+  try {
+    const { values } = parseArgs({
+      options: {
+        region: { type: 'string' },
+        label: { type: 'string' },
+        account: { type: 'string', default: 'main' },
+        help: { type: 'boolean', default: false },
+      },
+    });
+    const { region, label, account, help } = values;
+    if (help) {
+      process.stdout.write(`${USAGE}\n`);
+      process.exit();
+    }
+    if (region === undefined || label === undefined) throw new Error('--region and --label are needed');
+    return { region, label, account };
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}\n`);
+    process.exit(1);
+  }
 }
+
+const { region, label, account } = options();
 const documents = dynamoDocuments({
-  region: values.region,
+  region,
   timeout: TIMEOUT,
   endpoint: process.env.MERIDIAN_DYNAMODB_ENDPOINT,
 });
 try {
   const secret = randomBytes(SECRET_BYTES).toString('base64url');
-  const { account, label } = values;
   await new DynamoControlStore(documents, CONTROL_TABLE).addSecret(secret, { account, label });
   process.stdout.write(`${secret}\n`);
 } catch (error) {

@@ -1,7 +1,7 @@
 // `npm run build:node`: the archive that an instance starts a node from. Nothing is downloaded at boot beyond it.
 //
 // One archive an architecture: the fleet's code in one bundle, Node.js, mediasoup's worker, and the service. The worker is
-// the one that mediasoup's project has built; where that cannot be had, this machine's own, for its own architecture.
+// the one that mediasoup's project has built, which runs on Amazon Linux; `--local-worker` takes this machine's own instead.
 
 import { execFileSync } from 'node:child_process';
 import {
@@ -19,7 +19,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildSync } from 'esbuild';
 import { version as mediasoupVersion } from 'mediasoup';
-import { archivePath, type NodeArchitecture } from '#infra/artifact.ts';
+import { archiveName, type NodeArchitecture } from '#infra/artifact.ts';
 import own from '../../package.json' with { type: 'json' };
 import { ROOT } from '../setup/paths.mjs';
 import { downloadWorker } from '../setup/worker-download.mjs';
@@ -34,25 +34,41 @@ const OWN_WORKER = join(ROOT, 'node_modules/mediasoup/worker/out/Release/mediaso
 const say = (text: string) => process.stderr.write(`build:node: ${text}\n`);
 
 try {
-  const { values } = parseArgs({ options: { arch: { type: 'string', multiple: true } } });
+  const { values } = parseArgs({
+    options: {
+      arch: { type: 'string', multiple: true },
+      'local-worker': { type: 'boolean', default: false },
+      /** Elsewhere than where `cdk deploy` takes it from. */
+      out: { type: 'string', default: join(ROOT, 'dist') },
+    },
+  });
   const wanted = values.arch ?? [...ARCHITECTURES];
   const unknown = wanted.find((name) => !ARCHITECTURES.some((known) => known === name));
   if (unknown !== undefined) throw new Error(`--arch ${unknown}: there are ${ARCHITECTURES.join(' and ')}`);
-  for (const architecture of ARCHITECTURES.filter((name) => wanted.includes(name))) await build(architecture);
+  for (const architecture of ARCHITECTURES.filter((name) => wanted.includes(name))) {
+    try {
+      await build(architecture, values['local-worker'], values.out);
+    } catch (error) {
+      // The other one may be built all the same.
+      say(`NOT BUILT: ${architecture}: ${error instanceof Error ? error.message : String(error)}`);
+      process.exitCode = 1;
+    }
+  }
 } catch (error) {
   say(error instanceof Error ? error.message : String(error));
   process.exitCode = 1;
 }
 
-async function build(architecture: NodeArchitecture): Promise<void> {
+async function build(architecture: NodeArchitecture, localWorker: boolean, out: string): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'meridian-node-'));
   try {
+    const worker = join(directory, 'mediasoup-worker');
+    const origin = localWorker ? copyWorker(architecture, worker) : await fetchWorker(architecture, worker);
     bundle(join(directory, 'main.mjs'));
     copyNode(architecture, directory);
-    const origin = await provideWorker(architecture, join(directory, 'mediasoup-worker'));
     for (const file of FILES) copyFileSync(new URL(file, import.meta.url), join(directory, file));
-    const archive = archivePath(architecture);
-    mkdirSync(join(ROOT, 'dist'), { recursive: true });
+    const archive = join(out, archiveName(architecture));
+    mkdirSync(out, { recursive: true });
     // The same content is the same archive, so that a deployment without a change changes nothing.
     const same = ['--sort=name', '--mtime=2020-01-01 00:00Z', '--owner=0', '--group=0', '--numeric-owner'];
     execFileSync('tar', ['-C', directory, ...same, '--use-compress-program=gzip -n', '-cf', archive, '.']);
@@ -112,18 +128,22 @@ function copyNode(architecture: NodeArchitecture, directory: string): void {
   chmodSync(target, 0o755);
 }
 
-/** @returns where it is from. @throws Error where none can be had for this architecture. */
-async function provideWorker(architecture: NodeArchitecture, target: string): Promise<string> {
+/** @returns where it is from. @throws Error where it cannot be had. */
+async function fetchWorker(architecture: NodeArchitecture, target: string): Promise<string> {
   const problem = await downloadWorker(mediasoupVersion, target, { architecture, kernel: KERNEL });
   if (problem === undefined) return `mediasoup ${mediasoupVersion}'s release`;
-  if (architecture !== process.arch) {
-    throw new Error(
-      `no worker for ${architecture}: the release could not be downloaded (${problem}), and this machine is ${process.arch}. ` +
-        `Run this where github.com can be reached, or on a machine of that architecture`,
-    );
-  }
+  throw new Error(
+    `mediasoup's worker could not be downloaded (${problem}). Run this where github.com can be reached; or, for an AMI with ` +
+      'the libraries of this machine, take its own worker with --local-worker',
+  );
+}
+
+/** @returns where it runs. @throws Error where this machine has none of this architecture. */
+function copyWorker(architecture: NodeArchitecture, target: string): string {
+  if (architecture !== process.arch) throw new Error(`--local-worker: this machine is ${process.arch}`);
   if (!existsSync(OWN_WORKER)) throw new Error(`${OWN_WORKER} is missing: run npm start or npm test once`);
   copyFileSync(OWN_WORKER, target);
   chmodSync(target, 0o755);
-  return `built on this machine (${problem}); it runs on systems with this one's libraries or newer ones`;
+  const linked = [...execFileSync('ldd', [target], { encoding: 'utf8' }).matchAll(/^\s*(\S+) =>/gm)];
+  return `this machine's; it runs where there are ${linked.map(([, library]) => library).join(', ')}`;
 }
