@@ -4,12 +4,18 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { log } from '#functions/log.ts';
+import { RegionHealth } from '#functions/region-health/region-health.ts';
 import type { FunctionName } from '#functions/routes.ts';
+import { CONTROL_TABLE, nodesTable } from '#local/database.ts';
 import { type DatabaseCall, type DatabaseFront, openDatabaseFront } from '#local/database-front.ts';
+import { DynamoControlStore } from '#routing/control-store.ts';
+import { dynamoDocuments } from '#routing/dynamo.ts';
+import { DynamoNodeRegistry } from '#routing/dynamo-node-registry.ts';
+import { DynamoStandingStore } from '#routing/standing-store.ts';
 import { call, type Handler } from '#test/unit/functions/events.ts';
 import { REGION, startRegion, type TestRegion } from '#test/unit/functions/region.ts';
 import { nodeRecord, originClaim } from '#test/unit/routing/samples.ts';
-import { databaseActions, templates } from './stacks.ts';
+import { databaseActions, otherActions, templates } from './stacks.ts';
 
 let front: DatabaseFront;
 let region: TestRegion;
@@ -98,4 +104,51 @@ it.each(names)('%s may do what it does, and nothing else', async (name) => {
   const made = front.calls.slice(before).map(actionOf);
   const allowed = databaseActions(regions[1], `Function${name.replaceAll('-', '')}`);
   expect([...new Set(made)].toSorted()).toEqual(allowed.toSorted());
+});
+
+it('region-health may do what it does, and nothing else', async () => {
+  const documents = dynamoDocuments({ region: REGION, timeout: 1_000, endpoint: front.endpoint });
+  const before = front.calls.length;
+  await new RegionHealth({
+    region: REGION,
+    regions: [REGION],
+    nodes: new DynamoNodeRegistry(documents, nodesTable(REGION)),
+    control: new DynamoControlStore(documents, CONTROL_TABLE),
+    standings: new DynamoStandingStore(documents, CONTROL_TABLE),
+    dns: { setOut: async () => undefined },
+    deadAfter: 60_000,
+    interval: 60_000,
+  }).check();
+  documents.destroy();
+  const made = front.calls.slice(before).map(actionOf);
+  const allowed = databaseActions(regions[1], 'HealthFunctionregionhealth');
+  expect([...new Set(made)].toSorted()).toEqual(allowed.toSorted());
+});
+
+const LOGS = ['logs:CreateLogStream', 'logs:PutLogEvents'];
+/** As AWS's own policy AWSLambdaVPCAccessExecutionRole has them. */
+const NETWORK = [
+  'ec2:AssignPrivateIpAddresses',
+  'ec2:CreateNetworkInterface',
+  'ec2:DeleteNetworkInterface',
+  'ec2:DescribeNetworkInterfaces',
+  'ec2:DescribeSubnets',
+  'ec2:UnassignPrivateIpAddresses',
+];
+const KEYS = 'secretsmanager:GetSecretValue';
+
+it.each<[string, string[]]>([
+  ['Functionwhip', [...NETWORK, ...LOGS, KEYS]],
+  ['Functionwhep', [...NETWORK, ...LOGS, KEYS]],
+  ['Functioncascade', [...NETWORK, ...LOGS, KEYS]],
+  ['Functionapi', [...NETWORK, ...LOGS, KEYS]],
+  ['Functionclusternodes', [...LOGS, KEYS]],
+  ['Functionhealthz', [...LOGS, KEYS]],
+  // functions/region-health/geo-dns.ts
+  ['HealthFunctionregionhealth', [...LOGS, 'route53:GetHealthCheck', 'route53:UpdateHealthCheck']],
+  // media-fleet: the end of a wait (lifecycle.ts), another region's /cascade, the cluster key; its calls to tables are
+  // compared in test/integration/database-calls.test.ts.
+  ['NodeRole', ['autoscaling:CompleteLifecycleAction', 'execute-api:Invoke', KEYS]],
+])('besides tables, %s may do no more than this', (role, actions) => {
+  expect(otherActions(regions[1], role)).toEqual(actions);
 });

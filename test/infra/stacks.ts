@@ -39,8 +39,8 @@ function templatesOf(deployment: Deployment, archives?: NodeArchives) {
 export const templates = (changes: Partial<DeploymentInput> = {}, archives?: NodeArchives) =>
   templatesOf(deploymentFrom(input(changes)), archives);
 
-/** What the roles whose names contain `role` may do with tables: `dynamodb:Query meridian-streams` … */
-export function databaseActions(template: Template | undefined, role: string): string[] {
+/** What the roles whose names contain `role` may do, by action and resource. */
+function allowances(template: Template | undefined, role: string): { action: string; resource: string }[] {
   const policies = Object.values(template?.findResources('AWS::IAM::Policy') ?? {});
   const own = policies.filter(({ Properties }) => JSON.stringify(Properties.Roles).includes(role));
   const statements: { Action: string | string[]; Resource: unknown; Effect: string }[] = own.flatMap(
@@ -48,13 +48,23 @@ export function databaseActions(template: Template | undefined, role: string): s
   );
   return statements
     .filter(({ Effect }) => Effect === 'Allow')
-    .flatMap(({ Action, Resource }) => {
-      const text = JSON.stringify(Resource);
-      const table =
-        /table\/(meridian-[a-z]+)/.exec(text)?.[1] ?? (text.includes('NodesTable') ? 'meridian-nodes' : text);
-      return [Action]
-        .flat()
-        .filter((action) => action.startsWith('dynamodb:'))
-        .map((action) => `${action} ${table}`);
-    });
+    .flatMap(({ Action, Resource }) =>
+      [Action].flat().map((action) => ({ action, resource: JSON.stringify(Resource) })),
+    );
 }
+
+/** What they may do with tables: `dynamodb:Query meridian-streams` … */
+export const databaseActions = (template: Template | undefined, role: string): string[] =>
+  allowances(template, role)
+    .filter(({ action }) => action.startsWith('dynamodb:'))
+    .map(({ action, resource }) => {
+      const table = /table\/(meridian-[a-z]+)/.exec(resource)?.[1];
+      return `${action} ${table ?? (resource.includes('NodesTable') ? 'meridian-nodes' : resource)}`;
+    });
+
+/** What they may do besides: `s3:GetObject` … */
+export const otherActions = (template: Template | undefined, role: string): string[] =>
+  allowances(template, role)
+    .map(({ action }) => action)
+    .filter((action) => !action.startsWith('dynamodb:'))
+    .toSorted();
