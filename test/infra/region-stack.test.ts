@@ -1,6 +1,6 @@
 // A region's template: its network, API, functions and fleets as security and correctness need them.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Match } from 'aws-cdk-lib/assertions';
@@ -316,6 +316,16 @@ it('alarms go by e-mail', () => {
       ]),
     },
   });
+});
+
+it('every alarm stands in docs/operations.md, where it says what to do', () => {
+  const text = readFileSync('docs/operations.md', 'utf8');
+  for (const { Properties } of Object.values(region.findResources('AWS::CloudWatch::Alarm'))) {
+    const name: string = Properties.AlarmName;
+    expect(text.includes(`\`${name.replace(/(Function|Fleet)-.*-(throttled|at-)/, '$1-*-$2')}\``), name).toBe(
+      true,
+    );
+  }
 });
 
 it('an alarm counts what region-health says of a region without room, and another one that it has said nothing', () => {
