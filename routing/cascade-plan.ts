@@ -12,6 +12,11 @@ import {
 export interface PlanRequest {
   claims: StreamClaims;
   self: { region: string; nodeId: string; incarnation: string };
+  /**
+   * The epoch of the region's claim that this node knows to hold, 0 for none. What the map says of a claim of its own
+   * may be what it has given up already, with the release still on its way. Left out: whatever the map says.
+   */
+  ownEpoch?: number;
   /** Whether a claim's node still lives, as far as this node can know: asked for nodes of its own region only. */
   alive: (holder: { nodeId: string; incarnation: string }) => boolean;
 }
@@ -29,7 +34,7 @@ export type CascadePlan =
   | { step: 'claim'; origin: OriginClaim; seen: RegionClaim | undefined };
 
 /** Pure: the same claims give the same plan on every node. */
-export function planCascade({ claims, self, alive }: PlanRequest): CascadePlan {
+export function planCascade({ claims, self, ownEpoch, alive }: PlanRequest): CascadePlan {
   const origin = activeOrigin(claims);
   if (origin === undefined) return { step: 'none' };
   if (origin.region === self.region) {
@@ -41,7 +46,12 @@ export function planCascade({ claims, self, alive }: PlanRequest): CascadePlan {
   const secondary = regionClaimOf(claims, self.region);
   if (secondary === undefined || secondary.releasedAt !== undefined)
     return { step: 'claim', origin, seen: secondary };
-  if (sameHolder(secondary, self)) return { step: 'cross', origin, epoch: secondary.epoch };
+  if (sameHolder(secondary, self)) {
+    // Claimed anew, the release that is on its way finds another epoch and changes nothing.
+    if (ownEpoch !== undefined && ownEpoch !== secondary.epoch)
+      return { step: 'claim', origin, seen: secondary };
+    return { step: 'cross', origin, epoch: secondary.epoch };
+  }
   if (!alive(secondary)) return { step: 'claim', origin, seen: secondary };
   return { step: 'pull', origin, from: secondary };
 }

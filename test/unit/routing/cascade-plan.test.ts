@@ -53,6 +53,15 @@ it('claims over a released claim, whose epoch it has seen', () => {
   expect(plan).toMatchObject({ step: 'claim', seen });
 });
 
+it('claims anew what it has given up, for the release may still be on its way', () => {
+  const seen = regionClaim({ ...edge, epoch: 5 });
+  const claims = claimsOf([originClaim()], [seen]);
+  const plan = (ownEpoch: number) => planCascade({ claims, self: edge, ownEpoch, alive: everyone });
+  expect(plan(0), 'by its last pull').toMatchObject({ step: 'claim', seen });
+  expect(plan(4), 'before it claimed again, as an old read has it').toMatchObject({ step: 'claim', seen });
+  expect(plan(5)).toMatchObject({ step: 'cross', epoch: 5 });
+});
+
 it('claims over a dead secondary origin', () => {
   const seen = regionClaim({ epoch: 5 });
   const alive: PlanRequest['alive'] = (holder) => !sameHolder(holder, seen);
