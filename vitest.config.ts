@@ -9,7 +9,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['test/unit/**/*.test.ts'],
+          include: ['test/unit/**/*.test.ts', 'test/model/**/*.test.ts'],
           testTimeout: 20_000,
           hookTimeout: 20_000,
           // One process imports the AWS SDK and mediasoup once, not once a file.
