@@ -56,7 +56,8 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
   #claims: StreamClaims;
   #checks: NodeJS.Timeout | undefined;
   #looks: NodeJS.Timeout | undefined;
-  #active = false;
+  /** The claim that was last emitted as the active one's, while it feeds the stream. */
+  #feeding: OriginClaim | undefined;
   #taking = false;
   #checking = false;
   #checkAgain = false;
@@ -158,11 +159,15 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
     }
     this.#claim = claim;
     this.#priority = priority;
-    this.#active = false;
     this.#release(old);
     this.#judge(withClaim(claims, claim));
     this.#tellOthers(claim);
     if (this.#closed.signal.aborted) this.#release(claim);
+  }
+
+  /** Another publisher of this very node feeds the stream now: if this one is the active origin again, it says so anew. */
+  standDown(): void {
+    this.#feeding = undefined;
   }
 
   close(): void {
@@ -234,11 +239,11 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
     } else if (standing === 'gone') {
       this.#takeBack();
     } else if (standing === 'standby') {
-      if (!this.#active) return;
-      this.#active = false;
+      if (this.#feeding === undefined) return;
+      this.#feeding = undefined;
       this.emit('standby');
-    } else if (!this.#active) {
-      this.#active = true;
+    } else if (this.#feeding?.epoch !== mine.epoch || this.#feeding.priority !== mine.priority) {
+      this.#feeding = mine;
       this.emit('active', mine);
     }
   }
@@ -289,7 +294,6 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
   #takeBack(): void {
     const { stream, log } = this.#options;
     log.warn({ stream }, 'the origin claim is gone; taking it again');
-    this.#active = false;
     this.take();
   }
 

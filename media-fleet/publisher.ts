@@ -87,6 +87,11 @@ export class Publisher extends EventEmitter<{ active: [Source]; standby: []; end
     this.#role.learn(told);
   }
 
+  /** Another publisher of this node feeds the stream now. */
+  standDown(): void {
+    this.#role.standDown();
+  }
+
   /** Whether the claim is this publisher's. */
   holds(claim: OriginClaim): boolean {
     return this.#role.holds(claim);

@@ -249,8 +249,9 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
   ): Promise<{ plan: CascadePlan | undefined; nodes: readonly NodeRecord[] }> {
     const { self } = this.#stream;
     const { peers } = this.#context;
+    const ownEpoch = this.#claim?.epoch ?? 0;
     const nodes = await peers.alive();
-    const plan = planCascade({ claims, self, alive: (holder) => holds(nodes, holder) });
+    const plan = planCascade({ claims, self, ownEpoch, alive: (holder) => holds(nodes, holder) });
     const doubted =
       plan.step === 'none' ? activeOrigin(claims) : plan.step === 'claim' ? plan.seen : undefined;
     if (doubted?.region !== self.region || doubted.releasedAt !== undefined) return { plan, nodes };
@@ -261,7 +262,10 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
       return { plan: replaced ? undefined : plan, nodes };
     }
     const more = [...nodes, node];
-    return { plan: planCascade({ claims, self, alive: (holder) => holds(more, holder) }), nodes: more };
+    return {
+      plan: planCascade({ claims, self, ownEpoch, alive: (holder) => holds(more, holder) }),
+      nodes: more,
+    };
   }
 
   #noParent(): Problem {
@@ -311,6 +315,31 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     );
   }
 
+  /**
+   * A secondary origin looks at its claim now and then, as an origin does: another may have taken the role while this one
+   * was cut off, or somebody have released the claim.
+   */
+  #watchClaim(leg: Leg): () => void {
+    const { timing, log } = this.#context;
+    if (leg.role !== 'secondary-origin') return () => undefined;
+    let failing = false;
+    const check = async () => {
+      const { plan } = await this.#plan(await this.#read());
+      failing = false;
+      // Who has given the role up, to drain, goes on until another has it.
+      const lost = plan?.step === 'pull' || (plan?.step === 'claim' && this.#claim !== undefined);
+      if (lost) leg.close('superseded');
+    };
+    const timer = setInterval(() => {
+      check().catch((error: unknown) => {
+        if (!failing)
+          log.info({ err: error, stream: this.#stream.name }, 'the region claim could not be checked');
+        failing = true;
+      });
+    }, timing.claimCheck);
+    return () => clearInterval(timer);
+  }
+
   /** Makes a leg, feeds the stream from it, and returns when it has ended. */
   async #attach(
     how: { crossing: boolean; epoch: number; ask: (request: LegRequest) => Promise<LegAnswer> },
@@ -344,7 +373,9 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     this.#settled = true;
     this.#ready.resolve();
     log.info({ stream: stream.name, parent: leg.parent, role: leg.role }, 'pulling');
+    const unwatch = this.#watchClaim(leg);
     const end = await over;
+    unwatch();
     this.#leg = undefined;
     this.#ready = ignored(Promise.withResolvers());
     stream.detach(leg);

@@ -249,10 +249,10 @@ export class Streams {
       entry.pull?.close('replaced');
       log.info({ epoch: source.origin.epoch }, 'publishing');
       stream.attach(source).catch((error: unknown) => log.error({ err: error }, 'not shown'));
+      if (previous === undefined || previous === publisher) return;
+      previous.standDown();
       // The same encoder come back. One of a lower priority stays, as a standby.
-      if (previous && previous !== publisher && previous.priority === publisher.priority) {
-        previous.session.close('superseded');
-      }
+      if (previous.priority === publisher.priority) previous.session.close('superseded');
     });
     publisher.on('standby', () => {
       this.#withdraw(entry, publisher);
@@ -289,6 +289,8 @@ export class Streams {
 
   #closeIfUnneeded(entry: Entry, why: PullEnd = 'stream-ended'): void {
     const { stream, publishers, pull } = entry;
+    // Standbys stay here; those below must look for the origin that goes first.
+    if (why === 'superseded' && publishers.size > 0 && !entry.active) stream.dismissChildren();
     if (pull || publishers.size > 0 || stream.isHeld) return;
     // Its children have to look elsewhere, except when it is over for all.
     stream.close(why === 'stream-ended' ? 'stream-ended' : 'superseded');

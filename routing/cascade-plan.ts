@@ -14,9 +14,9 @@ export interface PlanRequest {
   self: { region: string; nodeId: string; incarnation: string };
   /**
    * The epoch of the region's claim that this node knows to hold, 0 for none. What the map says of a claim of its own
-   * may be what it has given up already, with the release still on its way. Left out: whatever the map says.
+   * may be what it has given up already, with the release still on its way.
    */
-  ownEpoch?: number;
+  ownEpoch: number;
   /** Whether a claim's node still lives, as far as this node can know: asked for nodes of its own region only. */
   alive: (holder: { nodeId: string; incarnation: string }) => boolean;
 }
@@ -48,8 +48,7 @@ export function planCascade({ claims, self, ownEpoch, alive }: PlanRequest): Cas
     return { step: 'claim', origin, seen: secondary };
   if (sameHolder(secondary, self)) {
     // Claimed anew, the release that is on its way finds another epoch and changes nothing.
-    if (ownEpoch !== undefined && ownEpoch !== secondary.epoch)
-      return { step: 'claim', origin, seen: secondary };
+    if (ownEpoch !== secondary.epoch) return { step: 'claim', origin, seen: secondary };
     return { step: 'cross', origin, epoch: secondary.epoch };
   }
   if (!alive(secondary)) return { step: 'claim', origin, seen: secondary };

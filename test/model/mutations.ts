@@ -1,13 +1,19 @@
 // The rules broken on purpose, one at a time: each is a mistake that somebody could make, or that was made.
 
 import type { PlanRequest } from '#routing/cascade-plan.ts';
-import type { OriginClaim } from '#routing/claims.ts';
+import { type OriginClaim, regionClaimOf } from '#routing/claims.ts';
 import { type Rules, realRules } from './rules.ts';
 
 const planning =
   (change: (request: PlanRequest) => PlanRequest): Rules['planCascade'] =>
   (request) =>
     realRules.planCascade(change(request));
+
+/** As if the node held whatever the map says. */
+const believing = (request: PlanRequest): PlanRequest => ({
+  ...request,
+  ownEpoch: regionClaimOf(request.claims, request.self.region)?.epoch ?? 0,
+});
 
 /** Each with a scenario whose every order of events has one that shows the mistake. */
 export const mutations: Record<string, { rules: Partial<Rules>; shownBy: string }> = {
@@ -91,18 +97,18 @@ export const mutations: Record<string, { rules: Partial<Rules>; shownBy: string 
   },
   'the plan takes an earlier start of this node for this node': {
     rules: {
-      planCascade: ({ ownEpoch: _, ...request }) => {
+      planCascade: (request) => {
         const { claims, self } = request;
         const regions = claims.regions.map((claim) =>
           claim.nodeId === self.nodeId ? { ...claim, incarnation: self.incarnation } : claim,
         );
-        return realRules.planCascade({ ...request, claims: { ...claims, regions } });
+        return realRules.planCascade(believing({ ...request, claims: { ...claims, regions } }));
       },
     },
     shownBy: 'a secondary origin restarts',
   },
   'the plan believes what the map says of this node’s own claim': {
-    rules: { planCascade: planning(({ ownEpoch: _, ...request }) => request) },
+    rules: { planCascade: planning(believing) },
     shownBy: 'viewers leave and come back',
   },
   'a region is claimed with the epoch that was seen': {

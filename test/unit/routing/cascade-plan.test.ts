@@ -2,9 +2,18 @@
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { type PlanRequest, planCascade } from '#routing/cascade-plan.ts';
-import { activeOrigin, type RegionClaim, sameHolder } from '#routing/claims.ts';
+import * as cascadePlan from '#routing/cascade-plan.ts';
+import { activeOrigin, type RegionClaim, regionClaimOf, sameHolder } from '#routing/claims.ts';
 import { claimsOf, originClaim, originClaims, REGIONS, regionClaim, regionClaims } from './samples.ts';
+
+type PlanRequest = Omit<cascadePlan.PlanRequest, 'ownEpoch'> & { ownEpoch?: number };
+
+/** A node that holds what the map says it holds, unless told otherwise. */
+const planCascade = (request: PlanRequest) =>
+  cascadePlan.planCascade({
+    ownEpoch: regionClaimOf(request.claims, request.self.region)?.epoch ?? 0,
+    ...request,
+  });
 
 const everyone = () => true;
 const nobody = () => false;
