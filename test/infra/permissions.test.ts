@@ -65,7 +65,7 @@ const requests: Record<FunctionName, () => Promise<unknown>[]> = {
       { 'Content-Type': 'application/json' },
       JSON.stringify({
         ask: 'notice',
-        notice: { v: 1, stream: 'concert', type: 'superseded', epoch: 2 },
+        notice: { v: 1, stream: 'concert', claim: originClaim({ epoch: 2 }) },
       }),
     ),
   ],
