@@ -72,8 +72,8 @@ export function shouldYield(
   const others = claims.origins.filter((claim) => isHeld(claim) && !isSame(claim, mine));
   const silent = silentFor >= publisherSilence;
   if (mine.yields !== true) {
-    // A publisher alone may pause as it likes.
-    return silent && others.some((claim) => claim.yields !== true);
+    // A publisher alone may pause as it likes. One beside others that yield may not: the first that sends again goes.
+    return silent && others.length > 0;
   }
   if (silent) return true;
   const first = activeOrigin({ ...claims, origins: others });
