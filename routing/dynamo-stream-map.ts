@@ -124,7 +124,8 @@ export class DynamoStreamMap implements StreamMap {
           TableName: this.#table,
           Key: keyOf(claim),
           UpdateExpression: expression,
-          ConditionExpression: 'epoch = :epoch AND nodeId = :node AND incarnation = :incarnation',
+          ConditionExpression:
+            'epoch = :epoch AND nodeId = :node AND incarnation = :incarnation AND attribute_not_exists(releasedAt)',
           ExpressionAttributeValues: {
             ...values,
             ':epoch': claim.epoch,

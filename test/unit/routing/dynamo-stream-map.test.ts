@@ -154,6 +154,56 @@ it('releasing what was never claimed makes no item', async () => {
   expect(await item('REGION#eu-west-1')).toBeUndefined();
 });
 
+it('what a claim says of yielding is written, and nothing else of it', async () => {
+  const claim = origin({ epoch: 3 });
+  await map.claimOrigin(claim, undefined);
+  expect(await map.setYields(claim, true)).toBe(true);
+  expect((await read()).origins).toEqual([{ ...claim, yields: true }]);
+  expect(await map.setYields({ ...claim, tokenId: 'another' }, false)).toBe(true);
+  expect((await read()).origins).toEqual([{ ...claim, yields: false }]);
+});
+
+it.each<[string, Partial<OriginClaim>]>([
+  ['epoch', { epoch: 1 }],
+  ['node', { nodeId: 'i-other' }],
+  ['start', { incarnation: 'origin-start-0' }],
+  ['priority', { priority: 7 }],
+  ['region', { region: 'eu-west-1' }],
+])('who holds no claim of such a %s does not change what it says of yielding', async (_, changes) => {
+  const claim = origin({ epoch: 2 });
+  await map.claimOrigin(claim, undefined);
+  expect(await map.setYields({ ...claim, ...changes }, true)).toBe(false);
+  expect((await read()).origins).toEqual([claim]);
+});
+
+it('a claim that was released is not held: its holder cannot yield any more, nor release it again', async () => {
+  const claim = origin();
+  await map.claimOrigin(claim, undefined);
+  await map.release(claim);
+  const before = await read();
+  expect(await map.setYields(claim, true)).toBe(false);
+  expect(await map.release(claim)).toBe(false);
+  expect(await read()).toEqual(before);
+});
+
+it('a claim’s next epoch says anew whether it yields', async () => {
+  const first = origin();
+  await map.claimOrigin(first, undefined);
+  await map.setYields(first, true);
+  await map.claimOrigin(origin({ epoch: 2 }), first);
+  expect((await read()).origins).toEqual([origin({ epoch: 2 })]);
+});
+
+it('a region’s claim is released by its own holder only', async () => {
+  const claim = regionClaim({ stream, epoch: 2 });
+  await map.claimRegion(claim, undefined);
+  expect(await map.release({ ...claim, epoch: 1 })).toBe(false);
+  expect(await map.release({ ...claim, nodeId: 'i-other' })).toBe(false);
+  expect((await read()).regions).toEqual([claim]);
+  expect(await map.release(claim)).toBe(true);
+  expect((await read()).regions).toMatchObject([{ ...claim, releasedAt: expect.any(Number) }]);
+});
+
 /** Every page of the list: the streams named on them, and how many pages there were. */
 async function allLive(limit: number): Promise<{ names: string[]; pages: number }> {
   const names: string[] = [];
@@ -197,6 +247,25 @@ it('a stream’s origins stand on one page, wherever the scan stopped', async ()
     after = page.next;
   } while (after !== undefined);
   expect(own.filter((count) => count > 0)).toEqual([3]);
+});
+
+it('all claims of a stream that are held stand on one page, its regions’ among them, each once', async () => {
+  for (const priority of [0, 1]) await map.claimOrigin(origin({ priority }), undefined);
+  const regions = ['ap-southeast-1', 'eu-west-1', 'us-west-2', 'us-west-3'];
+  for (const region of regions) await map.claimRegion(regionClaim({ stream, region }), undefined);
+  await map.release(regionClaim({ stream, region: 'us-west-3' }));
+  await map.release(origin({ priority: 1 }));
+  for (const limit of [1, 2, 3, 4, 5, 1_000]) {
+    const pages: string[][] = [];
+    let after: string | undefined;
+    do {
+      const page = await map.held({ limit, after });
+      const own = [...page.origins, ...page.regions].filter((claim) => claim.stream === stream);
+      if (own.length > 0) pages.push(own.map(({ region }) => region));
+      after = page.next;
+    } while (after !== undefined);
+    expect(pages, `pages of ${limit}`).toEqual([['us-east-1', 'ap-southeast-1', 'eu-west-1', 'us-west-2']]);
+  }
 });
 
 const badCursor = expect.objectContaining({ status: 400, code: 'invalid-request' });
