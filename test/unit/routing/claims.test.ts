@@ -106,3 +106,37 @@ it('tells two starts of one node apart', () => {
   expect(sameHolder(claim, { ...claim, incarnation: 'secondary-start-2' })).toBe(false);
   expect(sameHolder(claim, { ...claim, nodeId: 'i-other' })).toBe(false);
 });
+
+it('one that does not yield goes before any that does, whatever their priorities and epochs', () => {
+  const away = originClaim({ priority: 9, epoch: 9, yields: true });
+  const steady = originClaim({ region: 'eu-west-1', priority: 0, yields: false });
+  const none = originClaim({ region: 'ap-southeast-1', priority: 1, yields: false, releasedAt: 1 });
+  expect(activeOrigin(claimsOf([away, steady, none]))).toBe(steady);
+  expect(activeOrigin(claimsOf([none, steady, away]))).toBe(steady);
+});
+
+it('where all yield they go in their usual order, and one that never yielded is as one that does not', () => {
+  const [main, backup] = [originClaim({ priority: 2 }), originClaim({ region: 'eu-west-1', priority: 1 })];
+  expect(activeOrigin(claimsOf([backup, main].map((claim) => ({ ...claim, yields: true }))))).toMatchObject(
+    main,
+  );
+  expect(activeOrigin(claimsOf([{ ...backup, yields: false }, main]))).toBe(main);
+});
+
+it('yields or not, every reader finds the same origin in whatever order', () => {
+  const mixed = originClaims
+    .chain((claims) =>
+      fc.tuple(...claims.map((claim) => fc.boolean().map((yields) => ({ ...claim, yields })))),
+    )
+    .chain((claims) =>
+      fc.tuple(fc.constant(claims), fc.shuffledSubarray(claims, { minLength: claims.length })),
+    );
+  fc.assert(
+    fc.property(mixed, ([claims, others]) => {
+      const active = activeOrigin(claimsOf(claims));
+      expect(activeOrigin(claimsOf(others))).toBe(active);
+      const held = claims.filter(({ releasedAt }) => releasedAt === undefined);
+      expect(active?.yields ?? true).toBe(held.every(({ yields }) => yields));
+    }),
+  );
+});
