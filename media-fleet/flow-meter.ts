@@ -9,7 +9,8 @@ export class FlowMeter {
   readonly #silence: number;
   #packets = -1;
   #lastPacketAt = performance.now();
-  #steadySince = performance.now();
+  /** Not since it was made: a publisher may take long to connect. */
+  #steadySince: number | undefined;
   #wasSilent = false;
 
   constructor(tracks: readonly Producer[], silence: number) {
@@ -22,6 +23,7 @@ export class FlowMeter {
     const stats = await Promise.all(this.#tracks.map((track) => (track.closed ? [] : track.getStats())));
     const packets = stats.flat().reduce((sum, { packetCount }) => sum + packetCount, 0);
     const now = performance.now();
+    this.#steadySince ??= now;
     if (packets === this.#packets) {
       this.#wasSilent ||= now - this.#lastPacketAt >= this.#silence;
     } else {
