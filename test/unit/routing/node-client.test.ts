@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { pino } from 'pino';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import * as z from 'zod';
 import { type Certificate, makeCertificate } from '#media-fleet/certificate.ts';
 import { type ControlRoute, ControlServer } from '#media-fleet/control-server.ts';
@@ -242,4 +242,134 @@ it('keeps its connection to a node between calls, and closes it in the end', asy
   // Calls back once no connection is left.
   server.close();
   await once(server, 'close');
+});
+
+/** A node whose `/v1/slow` and `/v1/status` do what a test says. */
+async function startDoubted(slow: () => unknown, status: () => unknown = () => ({})): Promise<NodeAddress> {
+  const server = await ControlServer.listen({
+    address: '127.0.0.1',
+    port: 0,
+    certificate,
+    clusterKey,
+    incarnation,
+    routes: [
+      { method: 'GET', path: '/v1/slow', handle: slow },
+      { method: 'GET', path: '/v1/status', handle: status },
+    ],
+    log: pino({ level: 'silent' }),
+  });
+  onTestFinished(() => {
+    client.close();
+    return server.close();
+  });
+  return addressOf(server.port);
+}
+const PROBE = 100;
+const doubtingly = (address: NodeAddress, timeout = 5_000) =>
+  client.callOrDoubt(address, get('/v1/slow', timeout), PROBE);
+/** How long a call took that could not be answered, ms. */
+async function givenUpAfter(call: Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  await unreachable(call);
+  return performance.now() - started;
+}
+const later = <T>(ms: number, value: T) => new Promise<T>((resolve) => setTimeout(resolve, ms, value));
+
+/** Accepts connections as a frozen process's kernel does, and says nothing on them. */
+async function frozenServer(): Promise<{ address: NodeAddress; sockets: Socket[] }> {
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    sockets.push(socket);
+  });
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return { address: addressOf(await portOf(server)), sockets };
+}
+
+it('one that accepts and never says a word is given up after two probes, not after the whole timeout', async () => {
+  const { address, sockets } = await frozenServer();
+  const took = await givenUpAfter(doubtingly(address));
+  expect(took).toBeGreaterThanOrEqual(2 * PROBE - 10);
+  expect(took).toBeLessThan(2 * PROBE + 500);
+  expect(sockets).toHaveLength(2);
+});
+
+it('one that freezes with the request in hand is given up after two probes, and its connections end', async () => {
+  const asked = Promise.withResolvers<void>();
+  const sockets = new Set<Socket>();
+  const server = createTlsServer({ key: certificate.key, cert: certificate.cert }, (socket) => {
+    sockets.add(socket);
+    socket.on('data', () => asked.resolve());
+    socket.on('error', () => undefined);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  onTestFinished(() => void server.close());
+  const address = addressOf(await portOf(server));
+  const took = givenUpAfter(doubtingly(address));
+  await asked.promise;
+  expect(await took).toBeLessThan(2 * PROBE + 500);
+  await vi.waitFor(() => expect(sockets.size).toBe(0), { timeout: 400 });
+});
+
+it('one that is slow but says that it lives is waited for', async () => {
+  const status = vi.fn<() => unknown>(() => ({}));
+  const address = await startDoubted(() => later(5 * PROBE, { said: 'late' }), status);
+  expect(await doubtingly(address)).toEqual({ said: 'late' });
+  expect(status).toHaveBeenCalledTimes(1);
+});
+
+it('one that lives and refuses to say how it is is waited for too', async () => {
+  const status = () => {
+    throw unavailable('node-full', 'not now', 1);
+  };
+  const address = await startDoubted(() => later(4 * PROBE, { said: 'late' }), status);
+  expect(await doubtingly(address)).toEqual({ said: 'late' });
+});
+
+it('one that lives is not waited for past the timeout', async () => {
+  const address = await startDoubted(() => new Promise(() => undefined));
+  const took = await givenUpAfter(doubtingly(address, 4 * PROBE));
+  expect(took).toBeGreaterThanOrEqual(4 * PROBE - 10);
+  expect(took).toBeLessThan(4 * PROBE + 500);
+});
+
+it('one that answers in time is not asked whether it lives, then or later', async () => {
+  const status = vi.fn<() => unknown>(() => ({}));
+  const address = await startDoubted(() => ({ said: 'at once' }), status);
+  expect(await doubtingly(address)).toEqual({ said: 'at once' });
+  await later(2 * PROBE, undefined);
+  expect(status).not.toHaveBeenCalled();
+});
+
+it('its refusal comes through at once, though it would not say that it lives', async () => {
+  const refused = () => {
+    throw unavailable('node-full', 'no room on this node', 7);
+  };
+  const address = await startDoubted(refused, () => new Promise(() => undefined));
+  const started = performance.now();
+  await expect(doubtingly(address)).rejects.toMatchObject({
+    name: 'Problem',
+    status: 503,
+    code: 'node-full',
+  });
+  expect(performance.now() - started).toBeLessThan(PROBE);
+});
+
+it('an answer that comes while its probe is under way is taken, and the probe’s failure bothers nobody', async () => {
+  const status = () => new Promise(() => undefined);
+  const address = await startDoubted(() => later(1.5 * PROBE, { said: 'just in time' }), status);
+  expect(await doubtingly(address)).toEqual({ said: 'just in time' });
+  // A rejection that nobody handles would fail the run.
+  await later(1.5 * PROBE, undefined);
+});
+
+it('a node that cannot be reached at all is not doubted first', async () => {
+  const server = createServer();
+  const port = await portOf(server);
+  server.close();
+  await once(server, 'close');
+  expect(await givenUpAfter(doubtingly(addressOf(port)))).toBeLessThan(PROBE);
 });
