@@ -1,7 +1,7 @@
 // The other nodes of a region, as one of them sees them: the registry's list and its own bad experiences.
 
 import { pino } from 'pino';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import { makeCertificate } from '#media-fleet/certificate.ts';
 import { ControlServer } from '#media-fleet/control-server.ts';
 import { holds, Peers } from '#media-fleet/peers.ts';
@@ -111,6 +111,55 @@ it('a suspicion ends when the registry must know better', async () => {
   expect(await alive()).toEqual(['i-living']);
   vi.advanceTimersByTime(2);
   expect(await alive()).toEqual(['i-living', 'i-gone']);
+});
+
+it('a failed probe stands for the next for a second, and no longer', async () => {
+  stopClocks(Date.now());
+  await alive();
+  const asked = vi.spyOn(client, 'call').mockRejectedValue(new Error('no answer'));
+  onTestFinished(() => asked.mockRestore());
+  expect(await peers.revived(gone)).toBeUndefined();
+  expect(asked).toHaveBeenCalledTimes(1);
+  vi.advanceTimersByTime(999);
+  expect(await peers.revived(gone)).toBeUndefined();
+  expect(asked).toHaveBeenCalledTimes(1);
+  vi.advanceTimersByTime(1);
+  expect(await peers.revived(gone)).toBeUndefined();
+  expect(asked).toHaveBeenCalledTimes(2);
+  expect(await peers.revived(gone), 'the second failure counts anew').toBeUndefined();
+  expect(asked).toHaveBeenCalledTimes(2);
+});
+
+it('one node’s failed probe does not stand for another’s, nor for another start', async () => {
+  await alive();
+  await peers.probe(gone);
+  expect(await peers.revived(living)).toEqual(living);
+  const asked = vi.spyOn(client, 'call');
+  onTestFinished(() => asked.mockRestore());
+  gone = { ...gone, incarnation: 'gone-start-2' };
+  // The route cache keeps the list for a millisecond.
+  await vi.waitFor(async () => expect(await peers.registered()).toContain(gone));
+  expect(await peers.revived(gone)).toBeUndefined();
+  expect(asked).toHaveBeenCalledTimes(1);
+});
+
+it('a probe that is asked for is made, though one failed just now; answered, it clears its node at once', async () => {
+  status = { ...status, incarnation: 'living-start-2' };
+  await peers.probe(living);
+  expect(await peers.revived(living)).toBeUndefined();
+  status = { ...status, incarnation: 'living-start-1' };
+  expect(await peers.probe(living)).toBe(true);
+  expect(await alive()).toEqual(['i-living', 'i-gone']);
+  expect(await peers.revived(living)).toEqual(living);
+});
+
+it('a node that the registry has not shown is not revived: nobody knows where it would answer', async () => {
+  const asked = vi.spyOn(client, 'call');
+  onTestFinished(() => asked.mockRestore());
+  expect(await peers.revived(living)).toBeUndefined();
+  await alive();
+  expect(await peers.revived({ ...living, incarnation: 'living-start-0' })).toBeUndefined();
+  expect(asked).not.toHaveBeenCalled();
 });
 
 it('without the registry the last ones known are taken for alive', async () => {

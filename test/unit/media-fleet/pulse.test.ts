@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { PipeTransport, Producer } from 'mediasoup/types';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { srtpOf } from '#media-fleet/leg.ts';
-import { type Beat, Pulse, type PulseListener } from '#media-fleet/pulse.ts';
+import { type Beat, Pulse, PulseListener } from '#media-fleet/pulse.ts';
 import type { Workers } from '#media-fleet/workers.ts';
 import { type Hub, openHub, startWorkers } from './media.ts';
 
@@ -114,6 +114,51 @@ it('a pulse goes on past the turn of its 16-bit sequence numbers', async () => {
     expect(await arriving).toEqual({ type: 'alive', viewers, generation: 3 });
   }
   for (const { hub } of [old, late]) hub.router.close();
+});
+
+/** A beat as the other end sent it when it was at this sequence number; its viewers are the number. */
+function beatOf(sequence: number, type = 0): Buffer {
+  const packet = Buffer.alloc(21);
+  packet.writeUInt8(0x80, 0);
+  packet.writeUInt8(111, 1);
+  packet.writeUInt16BE(sequence, 2);
+  packet.writeUInt32BE(1_000, 8);
+  packet.writeUInt8(type, 12);
+  packet.writeUInt32BE(sequence, 13);
+  return packet;
+}
+
+it.each<[string, number[], number[]]>([
+  ['in order', [1, 2, 3], [1, 2, 3]],
+  ['after a gap', [1, 5, 6], [1, 5, 6]],
+  ['late', [1, 3, 2, 4], [1, 3, 4]],
+  ['very late', [40_000, 8_000, 40_001], [40_000, 40_001]],
+  ['past the turn', [65_534, 65_535, 0, 1], [65_534, 65_535, 0, 1]],
+  ['late past the turn', [65_534, 1, 65_535, 0, 2], [65_534, 1, 2]],
+  ['half a turn on', [0, 32_767, 65_534], [0, 32_767, 65_534]],
+  ['more than half a turn on, which is late', [0, 32_769, 1], [0, 1]],
+])('of beats that come %s those count that are news', async (_, sent, heardOf) => {
+  const transport = await parent.hub.router.createDirectTransport();
+  const consumer = await transport.consume({
+    producerId: parent.pulse.producer.id,
+    rtpCapabilities: parent.hub.router.rtpCapabilities,
+  });
+  const beats: number[] = [];
+  new PulseListener(consumer).on('beat', ({ viewers }) => beats.push(viewers));
+  for (const sequence of sent) consumer.emit('rtp', beatOf(sequence));
+  expect(beats).toEqual(heardOf);
+});
+
+it('what is no beat does not count as the newest either', async () => {
+  const transport = await parent.hub.router.createDirectTransport();
+  const consumer = await transport.consume({
+    producerId: parent.pulse.producer.id,
+    rtpCapabilities: parent.hub.router.rtpCapabilities,
+  });
+  const beats: number[] = [];
+  new PulseListener(consumer).on('beat', ({ viewers }) => beats.push(viewers));
+  for (const packet of [beatOf(1), beatOf(9, 77), beatOf(2)]) consumer.emit('rtp', packet);
+  expect(beats).toEqual([1, 2]);
 });
 
 it('what is no beat is not heard', async () => {

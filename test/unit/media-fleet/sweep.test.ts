@@ -8,7 +8,7 @@ import { makeCertificate } from '#media-fleet/certificate.ts';
 import { ControlServer } from '#media-fleet/control-server.ts';
 import { Peers } from '#media-fleet/peers.ts';
 import { Sweep } from '#media-fleet/sweep.ts';
-import type { OriginClaim } from '#routing/claims.ts';
+import type { OriginClaim, RegionClaim } from '#routing/claims.ts';
 import { DynamoStreamMap } from '#routing/dynamo-stream-map.ts';
 import { NodeClient } from '#routing/node-client.ts';
 import type { NodeRecord } from '#routing/node-record.ts';
@@ -18,7 +18,7 @@ import { RouteCache } from '#routing/route-cache.ts';
 import type { HeldClaims } from '#routing/stream-map.ts';
 import { timingFrom } from '#routing/timing.ts';
 import { startClocks, stopClocks } from '#test/unit/routing/clock.ts';
-import { nodeRecord, originClaim } from '#test/unit/routing/samples.ts';
+import { nodeRecord, originClaim, regionClaim } from '#test/unit/routing/samples.ts';
 import { silent } from './media.ts';
 
 const clusterKey = new Uint8Array(32).fill(1);
@@ -140,6 +140,107 @@ it('every dead node’s every claim is released, and none that somebody holds or
     'of-one-that-answers',
     'of-the-living',
   ]);
+});
+
+async function claimedRegion(changes: Partial<RegionClaim>): Promise<RegionClaim> {
+  const claim = regionClaim({ region: self.region, ...changes });
+  expect(await streamMap.claimRegion(claim, undefined)).toBe(true);
+  return claim;
+}
+const secondaries = async () => (await streamMap.held({ limit: 1_000 })).regions.map(({ stream }) => stream);
+
+it('a dead secondary origin’s claims are released, and none that somebody holds or that is not the region’s', async () => {
+  const { nodeId, incarnation } = answering;
+  registered(living(), { ...answering, heartbeatAt: 1 }, dead(GONE));
+  await claimedRegion({ ...GONE, stream: 'of-the-dead' });
+  await claimedRegion({ ...GONE, stream: 'of-an-older-start', incarnation: 'gone-start-0' });
+  await claimedRegion({ ...GONE, stream: 'elsewhere', region: 'us-east-1' });
+  await claimedRegion({ ...self, stream: 'of-itself' });
+  await claimedRegion({ nodeId, incarnation, stream: 'of-one-that-answers' });
+  begin();
+  await looks(1);
+  expect((await secondaries()).toSorted()).toEqual(['elsewhere', 'of-itself', 'of-one-that-answers']);
+});
+
+it('a region’s claim that came to another meanwhile is left to it', async () => {
+  registered(living(), dead(GONE));
+  const old = await claimedRegion(GONE);
+  const next = { ...old, ...self, epoch: 2 };
+  const held = streamMap.held.bind(streamMap);
+  vi.spyOn(streamMap, 'held').mockImplementationOnce(async (page) => {
+    const claims = await held(page);
+    await streamMap.claimRegion(next, old);
+    return claims;
+  });
+  begin();
+  await looks(1);
+  expect((await streamMap.read('concert', { consistent: true })).regions).toEqual([next]);
+});
+
+/** A sweep that looks by itself at nothing. */
+function beginQuietly(): void {
+  stopClocks(Date.now());
+  begin();
+  startClocks();
+}
+
+it.each<[string, () => NodeRecord[]]>([
+  ['does not answer though its heartbeat is fresh', () => [living(), living(GONE)]],
+  ['does not answer, and has not beaten either', () => [living(), dead(GONE)]],
+  ['is not in the registry', () => [living()]],
+  ['has started anew since', () => [living(), { ...answering, ...GONE, incarnation: 'gone-start-2' }]],
+])(
+  'asked to look at a holder that %s, it says that it is dead and has released its claim',
+  async (_, nodes) => {
+    registered(...nodes());
+    const claim = await claimed({ ...GONE, stream: 'doubted' });
+    const other = await claimedRegion({ ...GONE, stream: 'not-doubted' });
+    beginQuietly();
+    expect(await sweep.look(claim)).toBe(true);
+    expect(await live()).toEqual([]);
+    expect(await secondaries()).toEqual(['not-doubted']);
+    expect(await sweep.look(other)).toBe(true);
+    expect(await secondaries()).toEqual([]);
+  },
+);
+
+it('asked to look at a holder that answers, it leaves the claim, however old its heartbeat', async () => {
+  registered(living(), { ...answering, heartbeatAt: 1 });
+  const { nodeId, incarnation } = answering;
+  const claim = await claimed({ nodeId, incarnation });
+  beginQuietly();
+  expect(await sweep.look(claim)).toBe(false);
+  expect(await live()).toEqual(['concert']);
+});
+
+it.each<[string, Partial<OriginClaim>]>([
+  ['its own', self],
+  ['another region’s', { ...GONE, region: 'us-east-1' }],
+])('%s claim is not looked at', async (_, changes) => {
+  registered();
+  const claim = await claimed(changes);
+  beginQuietly();
+  expect(await sweep.look(claim)).toBe(false);
+  expect(await live()).toEqual(['concert']);
+  expect(list).not.toHaveBeenCalled();
+});
+
+it('a doubted claim that is another’s by now is left alone', async () => {
+  registered(living(), dead(GONE));
+  const old = await claimed(GONE);
+  const next = { ...old, ...self, epoch: 2 };
+  await streamMap.claimOrigin(next, old);
+  beginQuietly();
+  expect(await sweep.look(old)).toBe(true);
+  expect((await streamMap.read('concert', { consistent: true })).origins).toEqual([next]);
+});
+
+it('nobody is dead for a look while the registry has never answered', async () => {
+  list.mockRejectedValue(new Error('throttled'));
+  const claim = await claimed(GONE);
+  beginQuietly();
+  await expect(sweep.look(claim)).rejects.toMatchObject({ status: 503 });
+  expect(await live()).toEqual(['concert']);
 });
 
 it('one that answered is looked at again, and released when it answers no more', async () => {
