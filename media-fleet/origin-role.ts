@@ -58,6 +58,7 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
   #looks: NodeJS.Timeout | undefined;
   /** The claim that was last emitted as the active one's, while it feeds the stream. */
   #feeding: OriginClaim | undefined;
+  /** A claim is being written. */
   #taking = false;
   #checking = false;
   #checkAgain = false;
@@ -122,10 +123,12 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
       return;
     }
     this.#checking = true;
+    const before = this.#claim;
     this.#read()
       .then((claims) => {
         this.#failing = false;
-        this.#judge(claims);
+        // What was read before a claim was written, or while, says nothing of that claim.
+        if (!this.#taking && this.holds(before)) this.#judge(claims);
       })
       // An outage of the map changes nothing about the media; the next check comes.
       .catch((error: unknown) => this.#failed(error, 'the origin claim could not be checked; trying on'))
@@ -139,14 +142,22 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
 
   /**
    * Goes on with another priority, until its publisher leaves: the claim of that priority first, then the old one goes.
-   * @throws Problem 409 when another origin has that priority, or this one has no claim yet.
+   * @throws Problem 409 when another origin has that priority, or this one's claim is just being written.
    */
   async setPriority(priority: number): Promise<void> {
-    const { stream, streamMap } = this.#options;
     const old = this.#claim;
-    if (old === undefined || this.#taking)
-      throw conflict('the origin has not claimed the stream yet; try again');
+    if (old === undefined || this.#taking) throw conflict('the origin’s claim is being written; try again');
     if (priority === old.priority) return;
+    this.#taking = true;
+    try {
+      await this.#change(old, priority);
+    } finally {
+      this.#taking = false;
+    }
+  }
+
+  async #change(old: OriginClaim, priority: number): Promise<void> {
+    const { stream, streamMap } = this.#options;
     const claims = await this.#read();
     if (claims.origins.some((claim) => isHeld(claim) && claim.priority === priority)) {
       throw conflict(`another origin of ${stream} has priority ${priority}`);
@@ -154,15 +165,25 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
     const { yields = false } = old;
     // What it has shown of its steadiness stays shown.
     const claim = { ...newOriginClaim(claims, { ...old, priority }), yields };
-    if (!(await streamMap.claimOrigin(claim, itemOf(claims, claim)))) {
-      throw conflict(`another origin of ${stream} took priority ${priority} just now`);
+    if (this.#closed.signal.aborted) throw conflict(`this origin of ${stream} has ended`);
+    let written: boolean;
+    try {
+      written = await streamMap.claimOrigin(claim, itemOf(claims, claim));
+    } catch (error) {
+      // Where the answer was lost the item may stand all the same: this origin would stand by for itself.
+      this.#release(claim);
+      throw error;
+    }
+    if (!written) throw conflict(`another origin of ${stream} took priority ${priority} just now`);
+    if (this.#closed.signal.aborted) {
+      this.#release(claim);
+      return;
     }
     this.#claim = claim;
     this.#priority = priority;
     this.#release(old);
-    this.#judge(withClaim(claims, claim));
+    this.#judge(withClaim(withoutClaim(claims, old), claim));
     this.#tellOthers(claim);
-    if (this.#closed.signal.aborted) this.#release(claim);
   }
 
   /** Another publisher of this very node feeds the stream now: if this one is the active origin again, it says so anew. */
@@ -320,10 +341,15 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
 const itemOf = ({ origins }: StreamClaims, { region, priority }: OriginClaim): OriginClaim | undefined =>
   origins.find((claim) => claim.region === region && claim.priority === priority);
 
+const withoutClaim = (claims: StreamClaims, claim: OriginClaim): StreamClaims => ({
+  ...claims,
+  origins: claims.origins.filter((other) => other !== itemOf(claims, claim)),
+});
+
 /** The claims with this one in its place. */
 const withClaim = (claims: StreamClaims, claim: OriginClaim): StreamClaims => ({
   ...claims,
-  origins: [...claims.origins.filter((other) => other !== itemOf(claims, claim)), claim],
+  origins: [...withoutClaim(claims, claim).origins, claim],
 });
 
 /** The claims with our own as we wrote it, but for its release, which is others' to write. */

@@ -2,20 +2,25 @@
 
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import { type Database, STREAMS_TABLE, startDatabase } from '#local/database.ts';
 import { Background } from '#media-fleet/background.ts';
 import { OriginRole, type OriginRoleOptions } from '#media-fleet/origin-role.ts';
 import { Peers } from '#media-fleet/peers.ts';
-import type { OriginClaim } from '#routing/claims.ts';
+import { isHeld, type OriginClaim, type StreamClaims } from '#routing/claims.ts';
 import { DynamoStreamMap } from '#routing/dynamo-stream-map.ts';
 import { NodeClient } from '#routing/node-client.ts';
+import { cascadeRequest, type Notice } from '#routing/node-messages.ts';
 import type { NodeRecord } from '#routing/node-record.ts';
+import type { Flow } from '#routing/origin-standing.ts';
 import { RegionClient } from '#routing/region-client.ts';
 import { RouteCache } from '#routing/route-cache.ts';
 import type { StreamMap } from '#routing/stream-map.ts';
 import { timingFrom } from '#routing/timing.ts';
-import { nodeRecord } from '#test/unit/routing/samples.ts';
+import { startServer } from '#test/unit/routing/http-server.ts';
+import { nodeRecord, originClaim, regionClaim } from '#test/unit/routing/samples.ts';
 import { selfOf } from './legs.ts';
 import { silent } from './media.ts';
 
@@ -79,6 +84,8 @@ async function active(role: OriginRole): Promise<OriginClaim> {
   const became = next(role, 'active');
   role.take();
   const [claim] = await became;
+  // Until it has written its claim it takes neither notices nor changes.
+  await turn();
   return claim;
 }
 const origins = async () => (await map.read(stream, { consistent: true })).origins;
@@ -254,4 +261,385 @@ it('of two that write at once both end with an epoch of their own, the newer one
   two.take();
   await over;
   expect(await origins()).toMatchObject([{ epoch: 2 }]);
+});
+
+/** A publisher whose media a test starts and stops. */
+function media(sends = true) {
+  let flow: Flow = { silentFor: 0, steadyFor: 60_000 };
+  const control = {
+    measure: async () => flow,
+    stop: () => {
+      flow = { silentFor: 60_000, steadyFor: 60_000 };
+    },
+    start: (steadyFor: number) => {
+      flow = { silentFor: 0, steadyFor };
+    },
+  };
+  if (!sends) control.stop();
+  return control;
+}
+const TOGETHER = timingFrom({
+  MERIDIAN_CLAIM_CHECK_MS: '100',
+  MERIDIAN_PUBLISHER_SILENCE_MS: '100',
+  MERIDIAN_FAILBACK_AFTER_MS: '3000',
+});
+/** Some looks at the media, and some checks. */
+const aWhile = () => sleep(250);
+const heldOrigins = async () => (await origins()).filter(isHeld);
+
+interface Pair {
+  main: OriginRole;
+  backup: OriginRole;
+  mainMedia: ReturnType<typeof media>;
+  backupMedia: ReturnType<typeof media>;
+}
+/** A main publisher that carries the stream, and one that stands by. */
+async function pair(changes: Partial<OriginRoleOptions> = {}): Promise<Pair> {
+  const [mainMedia, backupMedia] = [media(), media()];
+  const main = newRole('i-main', { timing: TOGETHER, priority: 5, flow: mainMedia, ...changes });
+  await active(main);
+  const backup = newRole('i-backup', { timing: TOGETHER, priority: 1, flow: backupMedia, ...changes });
+  backup.take();
+  await vi.waitFor(async () => expect(await heldOrigins()).toHaveLength(2));
+  main.check();
+  await turn();
+  return { main, backup, mainMedia, backupMedia };
+}
+/** All events of a role from now on. */
+function noted(role: OriginRole): Event[] {
+  const seen: Event[] = [];
+  for (const event of ['active', 'standby', 'lost'] as const) role.on(event, () => seen.push(event));
+  return seen;
+}
+
+it('silent beside a rival it yields, and the rival carries the stream', async () => {
+  const { main, backup, mainMedia } = await pair();
+  const over = Promise.all([next(main, 'standby'), next(backup, 'active')]);
+  mainMedia.stop();
+  await over;
+  expect(await heldOrigins()).toEqual(
+    expect.arrayContaining([expect.objectContaining({ nodeId: 'i-main', epoch: 1, yields: true })]),
+  );
+});
+
+it('silent and alone it stays what it is, and its media is not even looked at', async () => {
+  const flow = media(false);
+  const measured = vi.spyOn(flow, 'measure');
+  const role = newRole('i-1', { timing: TOGETHER, flow });
+  await active(role);
+  const seen = noted(role);
+  await aWhile();
+  expect(seen).toEqual([]);
+  expect(measured).not.toHaveBeenCalled();
+  expect((await origins())[0]).not.toHaveProperty('yields');
+});
+
+it('its media is looked at no more when its rival has left, or it has itself', async () => {
+  const { main, backup, mainMedia, backupMedia } = await pair();
+  const [mainLooks, backupLooks] = [mainMedia, backupMedia].map((flow) => vi.spyOn(flow, 'measure'));
+  await vi.waitFor(() => expect(mainLooks).toHaveBeenCalled());
+  backup.close();
+  await background.settled(5_000);
+  main.check();
+  await aWhile();
+  mainLooks?.mockClear();
+  backupLooks?.mockClear();
+  await aWhile();
+  expect(mainLooks).not.toHaveBeenCalled();
+  expect(backupLooks).not.toHaveBeenCalled();
+});
+
+it('it has the stream back when it has been steady for long enough, and not before', async () => {
+  const { main, backup, mainMedia } = await pair();
+  let over = Promise.all([next(main, 'standby'), next(backup, 'active')]);
+  mainMedia.stop();
+  await over;
+  const seen = noted(main);
+  mainMedia.start(2_999);
+  await aWhile();
+  expect(seen).toEqual([]);
+  over = Promise.all([next(main, 'active'), next(backup, 'standby')]);
+  mainMedia.start(3_000);
+  await over;
+  expect((await heldOrigins()).map(({ yields = false }) => yields)).toEqual([false, false]);
+});
+
+it('without failback the stream stays where it is until that publisher falls silent', async () => {
+  const { main, backup, mainMedia, backupMedia } = await pair({ failback: false });
+  const over = Promise.all([next(main, 'standby'), next(backup, 'active')]);
+  mainMedia.stop();
+  await over;
+  const seen = noted(main);
+  mainMedia.start(60_000);
+  await aWhile();
+  expect(seen).toEqual([]);
+  const back = next(main, 'active');
+  backupMedia.stop();
+  await back;
+});
+
+it('a higher one that comes to a stream that another carries waits until it is steady', async () => {
+  const backup = newRole('i-backup', { timing: TOGETHER, priority: 1, flow: media() });
+  await active(backup);
+  const [seen, flow] = [noted(backup), media()];
+  flow.start(0);
+  const main = newRole('i-main', { timing: TOGETHER, priority: 5, flow });
+  main.take();
+  await vi.waitFor(async () => expect(await heldOrigins()).toHaveLength(2));
+  await aWhile();
+  expect(seen).toEqual([]);
+  const over = Promise.all([next(main, 'active'), next(backup, 'standby')]);
+  flow.start(3_000);
+  await over;
+});
+
+it('when its yielding cannot be written it is tried again, and nothing changes until then', async () => {
+  const setYields = vi.spyOn(map, 'setYields').mockRejectedValue(new Error('the map is away'));
+  onTestFinished(() => setYields.mockRestore());
+  const { main, mainMedia } = await pair();
+  const seen = noted(main);
+  mainMedia.stop();
+  await vi.waitFor(() => expect(setYields.mock.calls.length).toBeGreaterThan(2));
+  expect(seen).toEqual([]);
+  const standby = next(main, 'standby');
+  setYields.mockRestore();
+  await standby;
+});
+
+it('a claim that turns out to be gone when it is to yield is looked for at once', async () => {
+  const { main, mainMedia } = await pair({ timing: { ...TOGETHER, claimCheck: 60_000 } });
+  const claim = (await heldOrigins()).find(({ nodeId }) => nodeId === 'i-main');
+  if (claim === undefined) throw new Error('not claimed');
+  await map.release(claim);
+  mainMedia.stop();
+  await vi.waitFor(async () =>
+    expect(await heldOrigins()).toMatchObject([{ priority: 1 }, { priority: 5, epoch: 3 }]),
+  );
+  main.close();
+});
+
+/** Another region that notes what it is told. */
+async function listeningRegion(): Promise<{ regions: RegionClient; told: Notice[] }> {
+  const told: Notice[] = [];
+  const server = await startServer(async (request, response) => {
+    const asked = cascadeRequest.parse(JSON.parse(await text(request)));
+    if (asked.ask === 'notice') told.push(asked.notice);
+    response.end(JSON.stringify({ v: 1 }));
+  });
+  onTestFinished(() => server.close());
+  const api = { id: 'us-east-1', api: server.url };
+  return {
+    regions: new RegionClient({ regions: [api], credentials: async () => credentials, timeout: 1_000 }),
+    told,
+  };
+}
+
+it('regions that hold a role are told of its claim, its yielding and its release, once each', async () => {
+  const { regions, told } = await listeningRegion();
+  await map.claimRegion(regionClaim({ stream, region: 'us-east-1' }), undefined);
+  const { main, mainMedia } = await pair({ regions });
+  const own = () =>
+    told
+      .filter(({ claim: { nodeId } }) => nodeId === 'i-main')
+      .map(({ claim: { yields = false, releasedAt } }) => [yields, releasedAt !== undefined]);
+  await vi.waitFor(() => expect(own()).toEqual([[false, false]]));
+  const standby = next(main, 'standby');
+  mainMedia.stop();
+  await standby;
+  await vi.waitFor(() => expect(own()).toHaveLength(2));
+  await aWhile();
+  main.close();
+  await vi.waitFor(() => expect(own()).toHaveLength(3));
+  expect(own()).toEqual([
+    [false, false],
+    [true, false],
+    [true, true],
+  ]);
+});
+
+it('notices make no notices, and a steady pair writes and tells nothing', async () => {
+  const { regions, told } = await listeningRegion();
+  await map.claimRegion(regionClaim({ stream, region: 'us-east-1' }), undefined);
+  const { main, backup } = await pair({ regions });
+  await vi.waitFor(() => expect(told.length).toBeGreaterThanOrEqual(2));
+  const before = told.length;
+  const writes = vi.spyOn(map, 'setYields');
+  onTestFinished(() => writes.mockRestore());
+  for (let n = 0; n < 20; n += 1) {
+    for (const claim of await origins()) {
+      main.learn(claim);
+      backup.learn(claim);
+    }
+  }
+  await aWhile();
+  expect(told.length).toBe(before);
+  expect(writes).not.toHaveBeenCalled();
+});
+
+it('told of what the map does not show yet, it acts at once', async () => {
+  const older = newRole('i-1', { timing: { ...timing, claimCheck: 60_000 } });
+  await active(older);
+  const lost = next(older, 'lost');
+  const newer = originClaim({ stream, ...selfOf('i-2', 'us-east-1'), epoch: 2 });
+  older.learn(newer);
+  await lost;
+});
+
+it('with another priority it has another claim, its old one is released, and it goes on being active', async () => {
+  const role = newRole('i-1', { priority: 3 });
+  const claim = await active(role);
+  const again = next(role, 'active');
+  await role.setPriority(7);
+  expect((await again)[0]).toMatchObject({ priority: 7, epoch: 2 });
+  await background.settled(5_000);
+  expect(await heldOrigins()).toMatchObject([{ priority: 7, epoch: 2, nodeId: 'i-1' }]);
+  expect(role.priority).toBe(7);
+  expect(role.holds(claim)).toBe(false);
+  role.close();
+  await background.settled(5_000);
+  expect(await heldOrigins()).toEqual([]);
+});
+
+it('below its rival it stands by at once, above it it is active again', async () => {
+  const { main, backup } = await pair({ timing: { ...TOGETHER, claimCheck: 60_000 } });
+  const waits = next(main, 'standby');
+  await main.setPriority(0);
+  await waits;
+  backup.check();
+  const again = next(main, 'active');
+  await main.setPriority(9);
+  await again;
+});
+
+it('what it says of yielding goes along with its priority', async () => {
+  const { main, mainMedia } = await pair();
+  const standby = next(main, 'standby');
+  mainMedia.stop();
+  await standby;
+  const seen = noted(main);
+  await main.setPriority(9);
+  await background.settled(5_000);
+  await aWhile();
+  expect((await heldOrigins()).find(({ nodeId }) => nodeId === 'i-main')).toMatchObject({
+    priority: 9,
+    yields: true,
+  });
+  expect(seen).toEqual([]);
+});
+
+it('a priority that another has, or that it has itself, changes nothing', async () => {
+  const { main } = await pair();
+  const before = await origins();
+  await expect(main.setPriority(1)).rejects.toMatchObject({ status: 409, code: 'priority-conflict' });
+  await main.setPriority(5);
+  expect(await origins()).toEqual(before);
+  expect(main.priority).toBe(5);
+});
+
+it('a priority that was given up by another can be had', async () => {
+  const { main, backup } = await pair();
+  backup.close();
+  await background.settled(5_000);
+  await main.setPriority(1);
+  await background.settled(5_000);
+  expect(await heldOrigins()).toMatchObject([{ nodeId: 'i-main', priority: 1, epoch: 3 }]);
+});
+
+it('before it has claimed its stream it has no priority to change', async () => {
+  await expect(newRole('i-1').setPriority(3)).rejects.toMatchObject({
+    status: 409,
+    code: 'priority-conflict',
+  });
+});
+
+it('of two changes at once one is made, and the other refused: no claim is left behind', async () => {
+  const role = newRole('i-1', { priority: 3 });
+  await active(role);
+  const made = await Promise.allSettled([role.setPriority(5), role.setPriority(7)]);
+  expect(made.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+  await background.settled(5_000);
+  expect(await heldOrigins()).toHaveLength(1);
+  expect((await heldOrigins())[0]?.priority).toBe(role.priority);
+});
+
+it('closed while its priority is being changed, it leaves no claim', async () => {
+  const role = newRole('i-1', { priority: 3 });
+  await active(role);
+  const claimOrigin = map.claimOrigin.bind(map);
+  const writing = vi.spyOn(map, 'claimOrigin').mockImplementationOnce(async (...args) => {
+    const written = await claimOrigin(...args);
+    role.close();
+    return written;
+  });
+  onTestFinished(() => writing.mockRestore());
+  await role.setPriority(5);
+  await background.settled(5_000);
+  expect(await origins()).toHaveLength(2);
+  expect(await heldOrigins()).toEqual([]);
+});
+
+it('closed before the new priority’s claim is written, it writes none that stays', async () => {
+  const role = newRole('i-1', { priority: 3 });
+  await active(role);
+  const read = map.read.bind(map);
+  const reading = vi.spyOn(map, 'read').mockImplementationOnce(async (...args) => {
+    const claims = await read(...args);
+    role.close();
+    return claims;
+  });
+  onTestFinished(() => reading.mockRestore());
+  await role.setPriority(5).catch(() => undefined);
+  await background.settled(5_000);
+  expect(await heldOrigins()).toEqual([]);
+});
+
+it('a priority whose answer was lost leaves no claim behind, and the old one goes on', async () => {
+  const role = newRole('i-1', { priority: 3 });
+  await active(role);
+  const seen = noted(role);
+  const claimOrigin = map.claimOrigin.bind(map);
+  const writing = vi.spyOn(map, 'claimOrigin').mockImplementationOnce(async (...args) => {
+    await claimOrigin(...args);
+    throw new Error('the answer was lost');
+  });
+  onTestFinished(() => writing.mockRestore());
+  await expect(role.setPriority(5)).rejects.toThrow('the answer was lost');
+  await background.settled(5_000);
+  expect(await heldOrigins()).toMatchObject([{ priority: 3, epoch: 1 }]);
+  await aWhile();
+  expect(seen.filter((event) => event === 'lost')).toEqual([]);
+  expect(role.priority).toBe(3);
+});
+
+it('a check that read the map before the change does not take the new claim for gone', async () => {
+  const role = newRole('i-1', { priority: 3, timing: { ...timing, claimCheck: 60_000 } });
+  await active(role);
+  const before = await map.read(stream, { consistent: true });
+  const late = Promise.withResolvers<StreamClaims>();
+  const reading = vi.spyOn(map, 'read').mockReturnValueOnce(late.promise);
+  onTestFinished(() => reading.mockRestore());
+  role.check();
+  await role.setPriority(5);
+  late.resolve(before);
+  await aWhile();
+  await background.settled(5_000);
+  expect(await heldOrigins()).toMatchObject([{ priority: 5, epoch: 2 }]);
+});
+
+it('one that takes its claim back and finds another in front of it stands by', async () => {
+  const role = newRole('i-1', { priority: 1 });
+  const claim = await active(role);
+  const waits = next(role, 'standby');
+  const first = originClaim({ stream, ...selfOf('i-2', 'us-east-1'), epoch: 2, priority: 5 });
+  const read = map.read.bind(map);
+  const reading = vi.spyOn(map, 'read').mockImplementationOnce(async (...args) => {
+    await map.release(claim);
+    const claims = await read(...args);
+    await map.claimOrigin(first, undefined);
+    return claims;
+  });
+  onTestFinished(() => reading.mockRestore());
+  role.check();
+  await waits;
+  expect(await heldOrigins()).toHaveLength(2);
 });

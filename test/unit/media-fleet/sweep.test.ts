@@ -8,7 +8,7 @@ import { makeCertificate } from '#media-fleet/certificate.ts';
 import { ControlServer } from '#media-fleet/control-server.ts';
 import { Peers } from '#media-fleet/peers.ts';
 import { Sweep } from '#media-fleet/sweep.ts';
-import type { OriginClaim, RegionClaim } from '#routing/claims.ts';
+import { isHeld, type OriginClaim, type RegionClaim } from '#routing/claims.ts';
 import { DynamoStreamMap } from '#routing/dynamo-stream-map.ts';
 import { NodeClient } from '#routing/node-client.ts';
 import type { NodeRecord } from '#routing/node-record.ts';
@@ -190,17 +190,17 @@ it.each<[string, () => NodeRecord[]]>([
   ['is not in the registry', () => [living()]],
   ['has started anew since', () => [living(), { ...answering, ...GONE, incarnation: 'gone-start-2' }]],
 ])(
-  'asked to look at a holder that %s, it says that it is dead and has released its claim',
+  'asked to look at a holder that %s, it releases the claim where another waits for its place, and only there',
   async (_, nodes) => {
     registered(...nodes());
     const claim = await claimed({ ...GONE, stream: 'doubted' });
-    const other = await claimedRegion({ ...GONE, stream: 'not-doubted' });
     beginQuietly();
+    expect(await sweep.look(claim), 'nobody waits').toBe(false);
+    expect(await live()).toEqual(['doubted']);
+    await claimed({ stream: 'doubted', region: 'us-east-1', nodeId: 'i-standby', epoch: 2 });
     expect(await sweep.look(claim)).toBe(true);
-    expect(await live()).toEqual([]);
-    expect(await secondaries()).toEqual(['not-doubted']);
-    expect(await sweep.look(other)).toBe(true);
-    expect(await secondaries()).toEqual([]);
+    const { origins } = await streamMap.read('doubted');
+    expect(origins.filter(isHeld).map(({ nodeId }) => nodeId)).toEqual(['i-standby']);
   },
 );
 
