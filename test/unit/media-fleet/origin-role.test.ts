@@ -492,7 +492,7 @@ it('with another priority it has another claim, its old one is released, and it 
   await role.setPriority(7);
   expect((await again)[0]).toMatchObject({ priority: 7, epoch: 2 });
   await background.settled(5_000);
-  expect(await heldOrigins()).toMatchObject([{ priority: 7, epoch: 2, nodeId: 'i-1' }]);
+  expect(await heldOrigins()).toMatchObject([{ priority: 7, epoch: 2, nodeId: 'i-1', yields: false }]);
   expect(role.priority).toBe(7);
   expect(role.holds(claim)).toBe(false);
   role.close();

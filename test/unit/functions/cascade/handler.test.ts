@@ -1,10 +1,12 @@
 // The door between regions: a leg from the region's origin or from whom the origin names, and notices passed on.
 
 import { pino } from 'pino';
-import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
+import type { FunctionContext } from '#functions/context.ts';
 import { type Certificate, makeCertificate } from '#media-fleet/certificate.ts';
 import { type ControlRequest, ControlServer } from '#media-fleet/control-server.ts';
-import type { LegAnswer, LegRequest, Notice } from '#routing/node-messages.ts';
+import type { OriginClaim } from '#routing/claims.ts';
+import { doubt, type LegAnswer, type LegRequest, type Notice } from '#routing/node-messages.ts';
 import type { NodeRecord } from '#routing/node-record.ts';
 import { Problem } from '#routing/problem.ts';
 import { nodeRecord, originClaim, regionClaim } from '#test/unit/routing/samples.ts';
@@ -13,21 +15,29 @@ import { REGION, startRegion, type TestRegion } from '../region.ts';
 
 let region: TestRegion;
 let handler: Handler;
+let here: FunctionContext;
 let certificates: Certificate[];
 let stream: string;
 let nodes: { record: NodeRecord; server: ControlServer }[];
 /** What the nodes were asked, as `nodeId path`. */
 let asked: string[];
+/** Nodes that accept calls and answer none. */
+let frozen: Set<string>;
+/** What a witness does about a doubted claim. */
+let doubts: (claim: OriginClaim) => unknown;
 
 beforeAll(async () => {
   certificates = await Promise.all(['first', 'second', 'third'].map(makeCertificate));
   region = await startRegion();
   ({ handler } = await import('#functions/cascade/handler.ts'));
+  ({ here } = await import('#functions/here.ts'));
 });
 beforeEach(() => {
   stream = region.newStream();
   nodes = [];
   asked = [];
+  frozen = new Set();
+  doubts = () => ({ v: 1, isDead: false });
 });
 afterEach(async () => {
   for (const { server, record } of nodes) {
@@ -36,8 +46,13 @@ afterEach(async () => {
   }
 });
 
+const never = () => new Promise(() => undefined);
+
 /** A registered node with a real control server that answers leg requests as it is told. */
-async function startNode(nodeId: string, legs: (request: ControlRequest) => LegAnswer): Promise<NodeRecord> {
+async function startNode(
+  nodeId: string,
+  legs: (request: ControlRequest) => LegAnswer | Promise<LegAnswer>,
+): Promise<NodeRecord> {
   const certificate = certificates[nodes.length];
   if (certificate === undefined) throw new Error('more nodes than certificates');
   const incarnation = `${nodeId}-start-1`;
@@ -55,7 +70,12 @@ async function startNode(nodeId: string, legs: (request: ControlRequest) => LegA
     certificate,
     clusterKey: region.clusterKey,
     incarnation,
-    routes: [noting('/v1/legs', legs), noting('/v1/notices', () => ({ v: 1 }))],
+    routes: [
+      noting('/v1/legs', legs),
+      noting('/v1/notices', () => ({ v: 1 })),
+      noting('/v1/doubts', ({ body }) => doubts(doubt.parse(body).claim)),
+      { method: 'GET', path: '/v1/status', handle: () => (frozen.has(nodeId) ? never() : {}) },
+    ],
     log: pino({ level: 'silent' }),
   });
   const record = nodeRecord({
@@ -158,6 +178,128 @@ it('an origin that does not answer is a 503, its own refusal is passed on', asyn
     status: 503,
     json: { type: 'urn:meridian:problem:node-unreachable' },
   });
+});
+
+/** A node that is registered, and beats, and answers nothing. */
+function startFrozen(nodeId: string): Promise<NodeRecord> {
+  frozen.add(nodeId);
+  return startNode(nodeId, () => new Promise<LegAnswer>(() => undefined));
+}
+const gone = { status: 410, json: { type: 'urn:meridian:problem:stream-not-here' } };
+const unreachable = { status: 503, json: { type: 'urn:meridian:problem:node-unreachable' } };
+
+it('a frozen origin is doubted to a witness, and is a 410 when that has released its claim', async () => {
+  const origin = await startFrozen('i-origin');
+  await publishOn(origin);
+  await startNode('i-witness', stale);
+  let doubted: OriginClaim | undefined;
+  doubts = async (claim) => {
+    doubted = claim;
+    await region.streamMap.release(claim);
+    return { v: 1, isDead: true };
+  };
+  const started = performance.now();
+  expect(await askForLeg()).toMatchObject(gone);
+  // Two probes of 300 ms; the whole call might have taken 1 s.
+  expect(performance.now() - started).toBeLessThan(1_000);
+  expect(asked).toEqual(['i-origin /v1/legs', 'i-witness /v1/doubts']);
+  expect(doubted).toMatchObject({ stream, nodeId: 'i-origin', epoch: 1 });
+});
+
+it('when the witness released it and another publisher is there, that one is asked', async () => {
+  await publishOn(await startFrozen('i-origin'));
+  const { nodeId, incarnation } = await startNode('i-backup', stale);
+  doubts = async (claim) => {
+    const next = originClaim({ stream, region: REGION, nodeId, incarnation, epoch: 2, priority: 1 });
+    await region.streamMap.claimOrigin(next, undefined);
+    await region.streamMap.release(claim);
+    return { v: 1, isDead: true };
+  };
+  expect(await askForLeg()).toMatchObject({ status: 200, json: stale() });
+  expect(asked).toEqual(['i-origin /v1/legs', 'i-backup /v1/doubts', 'i-backup /v1/legs']);
+});
+
+it('an origin that the witness reaches is a 503: it may be us', async () => {
+  await publishOn(await startFrozen('i-origin'));
+  await startNode('i-witness', stale);
+  expect(await askForLeg()).toMatchObject(unreachable);
+  expect(asked).toEqual(['i-origin /v1/legs', 'i-witness /v1/doubts']);
+});
+
+it('a witness that fails gives way to another', async () => {
+  await publishOn(await startFrozen('i-origin'));
+  await startNode('i-witness', stale);
+  await startNode('i-second', stale);
+  let calls = 0;
+  doubts = () => {
+    calls += 1;
+    if (calls === 1) throw new Error('not now');
+    return { v: 1, isDead: true };
+  };
+  expect(await askForLeg()).toMatchObject(gone);
+  expect(asked.slice(1).toSorted()).toEqual(['i-second /v1/doubts', 'i-witness /v1/doubts']);
+});
+
+it('without a witness nobody is dead', async () => {
+  await publishOn(await startFrozen('i-origin'));
+  expect(await askForLeg()).toMatchObject(unreachable);
+});
+
+it('a frozen node that an origin names is no reason to doubt the origin', async () => {
+  await publishOn(await startNode('i-origin', elsewhere('i-edge')));
+  await startFrozen('i-edge');
+  await startNode('i-witness', stale);
+  expect(await askForLeg()).toMatchObject(unreachable);
+  expect(asked).toEqual(['i-origin /v1/legs', 'i-edge /v1/legs']);
+});
+
+it('a slow origin that lives is waited for', async () => {
+  const slow = () => new Promise<LegAnswer>((resolve) => setTimeout(resolve, 500, stale()));
+  await publishOn(await startNode('i-origin', slow));
+  await startNode('i-witness', stale);
+  expect(await askForLeg()).toMatchObject({ status: 200, json: stale() });
+  expect(asked).toEqual(['i-origin /v1/legs']);
+});
+
+it('what is remembered of the claims is read anew when the origin that it names refuses', async () => {
+  const moved = () => {
+    throw new Problem(410, 'stream-not-here', 'it has moved');
+  };
+  const [old, next] = [await startNode('i-origin', moved), await startNode('i-next', stale)];
+  await publishOn(old);
+  const claims = here.routes.claims.bind(here.routes);
+  const remembered = await claims(stream);
+  const { nodeId, incarnation } = next;
+  await region.streamMap.claimOrigin(
+    originClaim({ stream, region: REGION, nodeId, incarnation, epoch: 2, priority: 1 }),
+    undefined,
+  );
+  const reading = vi
+    .spyOn(here.routes, 'claims')
+    .mockImplementation(async (name, options) => (options?.fresh ? claims(name, options) : remembered));
+  onTestFinished(() => reading.mockRestore());
+  expect(await askForLeg()).toMatchObject({ status: 200, json: stale() });
+  expect(asked).toEqual(['i-origin /v1/legs', 'i-next /v1/legs']);
+});
+
+it('a publisher that the remembered claims do not know yet is found', async () => {
+  const claims = here.routes.claims.bind(here.routes);
+  const remembered = await claims(stream);
+  await publishOn(await startNode('i-origin', stale));
+  const reading = vi
+    .spyOn(here.routes, 'claims')
+    .mockImplementation(async (name, options) => (options?.fresh ? claims(name, options) : remembered));
+  onTestFinished(() => reading.mockRestore());
+  expect(await askForLeg()).toMatchObject({ status: 200, json: stale() });
+});
+
+it('an origin that refuses, and still is the origin, is asked once', async () => {
+  const refusing = () => {
+    throw new Problem(410, 'stream-not-here', 'it has ended');
+  };
+  await publishOn(await startNode('i-origin', refusing));
+  expect((await askForLeg()).status).toBe(410);
+  expect(asked).toEqual(['i-origin /v1/legs']);
 });
 
 it('a notice goes to the nodes of this region that hold a role, and to no other', async () => {
