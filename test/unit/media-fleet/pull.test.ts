@@ -12,6 +12,7 @@ import { Peers } from '#media-fleet/peers.ts';
 import { Pull, type PullContext } from '#media-fleet/pull.ts';
 import type { Stream } from '#media-fleet/stream.ts';
 import type { Workers } from '#media-fleet/workers.ts';
+import { isHeld } from '#routing/claims.ts';
 import { DynamoStreamMap } from '#routing/dynamo-stream-map.ts';
 import { NodeClient } from '#routing/node-client.ts';
 import { cascadeRequest, legRequest } from '#routing/node-messages.ts';
@@ -285,4 +286,105 @@ it('whoever waits when a publisher connects here is not turned away', async () =
   const waiting = pulling.nextLeg();
   pulling.close('replaced');
   await waiting;
+});
+
+it('the claim of an origin of its region that does not answer is released, and the next publisher found', async () => {
+  const { parent, server } = await startParent();
+  nodes.push(nodeRecord({ ...stream.self, heartbeatAt: Date.now() }));
+  const dead = originClaim({ stream: stream.name, ...parent.self, priority: 5 });
+  await map.claimOrigin(dead, undefined);
+  await isLive();
+  await server.close();
+  parent.close('node-closing');
+  await pull().nextLeg();
+  expect(stream.source).toMatchObject({ parent: { region: THERE, nodeId: 'i-origin' } });
+  await context.background.settled(5_000);
+  const claims = (await map.read(stream.name, { consistent: true })).origins;
+  expect(claims.filter(isHeld)).toMatchObject([{ nodeId: 'i-origin' }]);
+});
+
+it('an origin of its region whose heartbeat is old but that answers keeps its claim, and is pulled from', async () => {
+  const { parent } = await startParent(Date.now() - 60_000);
+  nodes.push(nodeRecord({ ...stream.self, heartbeatAt: Date.now() }));
+  await map.claimOrigin(originClaim({ stream: stream.name, ...parent.self }), undefined);
+  await pull().nextLeg();
+  expect(stream.source).toMatchObject({ parent: { nodeId: 'i-parent' } });
+  expect((await map.read(stream.name, { consistent: true })).origins.filter(isHeld)).toHaveLength(1);
+});
+
+/** Another node of the origin's region publishes the stream, too. */
+const rivalClaim = () =>
+  originClaim({ stream: stream.name, ...selfOf('i-rival', THERE), epoch: 2, priority: 5 });
+
+it('told of an origin that goes first it leaves the old one as soon as the map shows it, and not before', async () => {
+  await isLive();
+  const pulling = pull();
+  await pulling.nextLeg();
+  const old = stream.source;
+  const rival = rivalClaim();
+  const reads = vi.spyOn(map, 'read');
+  onTestFinished(() => reads.mockRestore());
+  pulling.check(rival);
+  await vi.waitFor(() => expect(reads.mock.calls.length).toBeGreaterThanOrEqual(2));
+  expect(stream.source).toBe(old);
+  await map.claimOrigin(rival, undefined);
+  await vi.waitFor(() => expect(stream.source).not.toBe(old));
+});
+
+it('told of an origin that does not go first it stays with its own', async () => {
+  await isLive();
+  const pulling = pull();
+  await pulling.nextLeg();
+  const old = stream.source;
+  const rival = { ...rivalClaim(), yields: true };
+  await map.claimOrigin(rival, undefined);
+  const reads = vi.spyOn(map, 'read');
+  onTestFinished(() => reads.mockRestore());
+  pulling.check(rival);
+  await vi.waitFor(() => expect(reads).toHaveResolved());
+  await sleep(20);
+  expect(stream.source).toBe(old);
+});
+
+it('a map that fails when it was told of something does not make it forget', async () => {
+  await isLive();
+  const pulling = pull();
+  await pulling.nextLeg();
+  const old = stream.source;
+  const rival = rivalClaim();
+  await map.claimOrigin(rival, undefined);
+  const reads = vi.spyOn(map, 'read').mockRejectedValueOnce(new Error('throttled'));
+  onTestFinished(() => reads.mockRestore());
+  pulling.check(rival);
+  await vi.waitFor(() => expect(stream.source).not.toBe(old));
+});
+
+it('a parent that answers but is never heard is asked again, with growing pauses, and probed', async () => {
+  const quick = timingFrom({
+    MERIDIAN_LEG_PULSE_MS: '20',
+    MERIDIAN_LEG_SILENCE_MS: '60',
+    MERIDIAN_CALL_MS: '2000',
+    MERIDIAN_UNUSED_STREAM_TIMEOUT_MS: '300',
+  });
+  context = { ...context, timing: quick };
+  const { parent } = await startParent();
+  await map.claimOrigin(originClaim({ stream: stream.name, ...parent.self }), undefined);
+  // Its pulse goes nowhere: no beat, no bytes.
+  vi.spyOn(parent.pulse, 'send').mockReturnValue();
+  const probes = vi.spyOn(context.peers, 'probe');
+  const asked: number[] = [];
+  const feed = parent.children.feed.bind(parent.children);
+  vi.spyOn(parent.children, 'feed').mockImplementation((request) => {
+    asked.push(performance.now());
+    return feed(request);
+  });
+  const random = vi.spyOn(Math, 'random').mockReturnValue(0.5);
+  onTestFinished(() => random.mockRestore());
+  pull();
+  await vi.waitFor(() => expect(asked.length).toBeGreaterThanOrEqual(5), { timeout: 5_000, interval: 10 });
+  const pauses = asked.slice(1).map((at, n) => at - (asked[n] ?? 0));
+  // 60 to 90 ms of silence each, then 40, 80, 160, 320 ms.
+  expect(pauses[2]).toBeGreaterThan(220);
+  expect(pauses[3]).toBeGreaterThan(380);
+  expect(probes.mock.calls.length).toBeGreaterThanOrEqual(4);
 });
