@@ -1,0 +1,123 @@
+// The outlets of a stream: shared, freed with their last viewer, and fed from another hub when the first one is gone.
+
+import { once } from 'node:events';
+import type { Producer } from 'mediasoup/types';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { Layout } from '#media-fleet/codecs.ts';
+import type { Outlet } from '#media-fleet/outlet.ts';
+import { type OutletPlace, Outlets } from '#media-fleet/outlets.ts';
+import { publish } from '#media-fleet/publication.ts';
+import { readOffer } from '#media-fleet/sdp/offer.ts';
+import { type MediaWorker, Workers } from '#media-fleet/workers.ts';
+import { type Hub, openHub, silent } from './media.ts';
+import { plainOffer } from './sdp/offers.ts';
+
+let workers: Workers;
+let home: Hub;
+let other: MediaWorker;
+let outlets: Outlets;
+
+beforeEach(async () => {
+  workers = await Workers.start({
+    count: 2,
+    listenAddress: '127.0.0.1',
+    publicAddress: '203.0.113.7',
+    crossingAddress: '203.0.113.7',
+    privateAddress: '127.0.0.1',
+    firstPort: 0,
+    legPorts: { min: 20_000, max: 59_999 },
+    iceConsent: 10_000,
+    log: silent,
+  });
+  home = await openHub(workers);
+  await workers.createSessionTransport(home.media, home.router);
+  other = workers.pick();
+  outlets = new Outlets({ hub: home.router, worker: home.media }, workers);
+});
+afterEach(() => {
+  outlets.close();
+  workers.close();
+});
+
+async function tracksOn({ media, router }: Hub): Promise<Producer[]> {
+  const transport = await workers.createSessionTransport(media, router);
+  return (await publish(readOffer(plainOffer()), transport, router)).producers;
+}
+const layout = (audio: number, video: number): Layout => [
+  { kind: 'audio', payloadType: audio, codec: { mimeType: 'audio/opus', clockRate: 48_000, channels: 2 } },
+  { kind: 'video', payloadType: video, codec: { mimeType: 'video/VP8', clockRate: 90_000 } },
+];
+const place = (key: string, media: MediaWorker, numbers = layout(111, 96)): OutletPlace => ({
+  key,
+  layout: numbers,
+  media,
+});
+
+it('on the hub’s worker the hub itself is the outlet of its own numbers, on another it is not', async () => {
+  const tracks = await tracksOn(home);
+  expect((await outlets.acquire(place('near', home.media), tracks)).router).toBe(home.router);
+  expect((await outlets.acquire(place('far', other), tracks)).router).not.toBe(home.router);
+});
+
+it('those of one key share one, which is freed with the last of them', async () => {
+  const tracks = await tracksOn(home);
+  const { routers } = workers.open;
+  const [one, two] = await Promise.all([
+    outlets.acquire(place('far', other), tracks),
+    outlets.acquire(place('far', other), tracks),
+  ]);
+  expect(two).toBe(one);
+  outlets.release('far');
+  expect(one.router.closed).toBe(false);
+  const closed = once(one.router.observer, 'close');
+  outlets.release('far');
+  await closed;
+  expect(workers.open.routers).toBe(routers);
+});
+
+it('moved, an outlet of another worker is fed from the new hub, and stays the one that it was', async () => {
+  const outlet = await outlets.acquire(place('far', other), await tracksOn(home));
+  const before = [...outlet.tracks];
+  home.router.close();
+  const next = await openHub(workers);
+  outlets.move({ hub: next.router, worker: next.media });
+  const fed: [string, Outlet][] = [];
+  await outlets.feed(await tracksOn(next), async (key, shown) => fed.push([key, shown]));
+  expect(fed).toEqual([['far', outlet]]);
+  expect(outlet.tracks.map(({ kind, closed }) => [kind, closed])).toEqual([
+    ['audio', false],
+    ['video', false],
+  ]);
+  expect(outlet.tracks.some((track) => before.includes(track))).toBe(false);
+});
+
+it('moved, new outlets are of the new hub and its worker', async () => {
+  home.router.close();
+  const next = await openHub(workers);
+  outlets.move({ hub: next.router, worker: next.media });
+  const tracks = await tracksOn(next);
+  expect((await outlets.acquire(place('near', next.media), tracks)).router).toBe(next.router);
+  const far = next.media === other ? home.media : other;
+  const outlet = await outlets.acquire(place('far', far), tracks);
+  expect(outlet.router).not.toBe(next.router);
+  expect(outlet.tracks).toHaveLength(2);
+});
+
+it('one that cannot be opened is forgotten: the next viewer tries anew', async () => {
+  const tracks = await tracksOn(home);
+  home.router.close();
+  await expect(outlets.acquire(place('far', other), tracks)).rejects.toThrow();
+  const next = await openHub(workers);
+  outlets.move({ hub: next.router, worker: next.media });
+  expect((await outlets.acquire(place('far', other), await tracksOn(next))).tracks).toHaveLength(2);
+});
+
+it('seventeen layouts are one too many: 503, until one is given up', async () => {
+  const tracks = await tracksOn(home);
+  for (let n = 0; n < 16; n += 1) await outlets.acquire(place(`layout ${n}`, home.media), tracks);
+  const seventeenth = () => outlets.acquire(place('one more', home.media), tracks);
+  expect(seventeenth).toThrow(expect.objectContaining({ status: 503, code: 'too-many-layouts' }));
+  expect(await outlets.acquire(place('layout 3', home.media), tracks)).toBeDefined();
+  outlets.release('layout 5');
+  await seventeenth();
+});
