@@ -1,20 +1,27 @@
-// A node that is asked for a stream that it has not got, though a claim of its own says so: the claim goes.
+// The streams of a node: a claim of what it has not got goes, publishers feed their stream or stand by.
 
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { once } from 'node:events';
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 import { type Database, STREAMS_TABLE, startDatabase } from '#local/database.ts';
 import { Background } from '#media-fleet/background.ts';
+import { Leg } from '#media-fleet/leg.ts';
 import { Peers } from '#media-fleet/peers.ts';
+import type { Session } from '#media-fleet/session.ts';
+import type { Stream } from '#media-fleet/stream.ts';
 import { Streams } from '#media-fleet/streams.ts';
 import type { Workers } from '#media-fleet/workers.ts';
+import { isHeld, type OriginClaim } from '#routing/claims.ts';
 import { DynamoStreamMap } from '#routing/dynamo-stream-map.ts';
 import { NodeClient } from '#routing/node-client.ts';
-import type { LegRequest } from '#routing/node-messages.ts';
+import type { LegRequest, WhipRequest } from '#routing/node-messages.ts';
 import { RegionClient } from '#routing/region-client.ts';
 import { RouteCache } from '#routing/route-cache.ts';
 import { originClaim, regionClaim } from '#test/unit/routing/samples.ts';
-import { selfOf, timing } from './legs.ts';
+import { openStream, selfOf, timing } from './legs.ts';
 import { silent, startWorkers } from './media.ts';
+import { plainOffer } from './sdp/offers.ts';
 
 const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
 const self = selfOf('i-here');
@@ -75,4 +82,143 @@ it('its own claims of the stream are released, and nobody else’s', async () =>
   const { origins, regions } = await map.read(stream, { consistent: true });
   const live = [...origins, ...regions].filter(({ releasedAt }) => releasedAt === undefined);
   expect(live.map(({ nodeId }) => nodeId)).toEqual(['i-other']);
+});
+
+/** A publisher whose DTLS is said to be connected: no packet of it ever comes. */
+async function connected(stream: string, priority: number, ssrc = 1): Promise<Session> {
+  const offer = plainOffer([/1001/g, `${ssrc}001`], [/2001/g, `${ssrc}002`], [/2002/g, `${ssrc}003`]);
+  const request: WhipRequest = { v: 1, stream, offer, tokenId: 'token-1', viewing: 'open', priority };
+  const { session } = await streams.publish(request);
+  session.emit('connected');
+  return session;
+}
+const held = async (stream: string) => (await map.read(stream, { consistent: true })).origins.filter(isHeld);
+const claimOf = (stream: string, priority: number) =>
+  vi.waitFor(async () => {
+    const claim = (await held(stream)).find((candidate) => candidate.priority === priority);
+    if (claim === undefined) throw new Error(`nobody holds priority ${priority}`);
+    return claim;
+  });
+/** Who feeds the stream here, by its role. */
+const source = async (stream: string) =>
+  (await streams.reports(stream)).map(({ role, hops }) => `${role} ${hops}`);
+const fedByPublisher = (stream: string) =>
+  vi.waitFor(async () => expect(await source(stream)).toEqual(['origin 0']));
+
+async function childOf(stream: string): Promise<{ leg: Leg; child: Stream }> {
+  const child = await openStream(workers, { self: selfOf('i-child'), name: stream });
+  const asking = { stream: child, workers, timing, crossing: false, epoch: 1 };
+  const outcome = await Leg.open({ ...asking, ask: (asked) => streams.feed(asked) });
+  if ('refused' in outcome) throw new Error(`refused: ${outcome.refused.result}`);
+  await child.attach(outcome.leg);
+  onTestFinished(() => child.close('node-closing'));
+  return { leg: outcome.leg, child };
+}
+/** Another region's publisher, of which this node is told. */
+async function rivalClaim(stream: string): Promise<OriginClaim> {
+  const claim = originClaim({ stream, ...selfOf('i-rival', 'us-east-1'), epoch: 2, priority: 9 });
+  await map.claimOrigin(claim, undefined);
+  return claim;
+}
+
+it('a publisher that another goes before feeds the stream no more, and its children are told to go', async () => {
+  const stream = randomUUID();
+  const session = await connected(stream, 3);
+  await fedByPublisher(stream);
+  const { leg } = await childOf(stream);
+  const claim = await rivalClaim(stream);
+  streams.notice({ v: 1, stream, claim });
+  expect(await leg.over()).toBe('superseded');
+  expect(await source(stream)).toEqual([]);
+  expect(session.ended).toBe(false);
+});
+
+it('it feeds it again when that one has left', async () => {
+  const stream = randomUUID();
+  const session = await connected(stream, 3);
+  await fedByPublisher(stream);
+  const claim = await rivalClaim(stream);
+  streams.notice({ v: 1, stream, claim });
+  await vi.waitFor(async () => expect(await source(stream)).toEqual([]));
+  await map.release(claim);
+  streams.notice({ v: 1, stream, claim: { ...claim, releasedAt: Date.now() } });
+  await fedByPublisher(stream);
+  const { leg } = await childOf(stream);
+  expect(leg.origin).toMatchObject({ nodeId: 'i-here', epoch: 1 });
+  session.close('deleted');
+});
+
+it('of two publishers here the lower stands by, and feeds the stream when the higher has left', async () => {
+  const stream = randomUUID();
+  const [main, backup] = [await connected(stream, 5, 1), await connected(stream, 1, 2)];
+  await Promise.all([claimOf(stream, 5), claimOf(stream, 1)]);
+  await fedByPublisher(stream);
+  main.close('deleted');
+  const { epoch } = await claimOf(stream, 1);
+  await vi.waitFor(async () => expect((await held(stream)).map(({ priority }) => priority)).toEqual([1]));
+  streams.notice({ v: 1, stream, claim: await claimOf(stream, 1) });
+  await fedByPublisher(stream);
+  expect((await childOf(stream)).leg.origin).toMatchObject({ epoch });
+  expect(backup.ended).toBe(false);
+});
+
+it('the same encoder come back ends its older session', async () => {
+  const stream = randomUUID();
+  const older = await connected(stream, 3, 1);
+  await fedByPublisher(stream);
+  const ended = once(older, 'end');
+  await connected(stream, 3, 2);
+  expect(await ended).toEqual(['superseded']);
+  await fedByPublisher(stream);
+});
+
+it('a publisher’s priority is changed by its claim, and its stream goes on from here', async () => {
+  const stream = randomUUID();
+  await connected(stream, 3);
+  await fedByPublisher(stream);
+  const claim = await claimOf(stream, 3);
+  await turn();
+  await streams.setPriority(claim, 7);
+  await background.settled(5_000);
+  expect((await held(stream)).map(({ priority }) => priority)).toEqual([7]);
+  await fedByPublisher(stream);
+  expect((await childOf(stream)).leg.origin).toMatchObject({ epoch: 2 });
+});
+
+it.each<[string, Partial<OriginClaim>]>([
+  ['another epoch', { epoch: 2 }],
+  ['another priority', { priority: 4 }],
+  ['another stream', { stream: 'another' }],
+])('a claim of %s is of no publisher here: 404', async (_, changes) => {
+  const stream = randomUUID();
+  await connected(stream, 3);
+  const claim = await claimOf(stream, 3);
+  await turn();
+  await expect(streams.setPriority({ ...claim, ...changes }, 7)).rejects.toMatchObject({
+    status: 404,
+    code: 'unknown-origin',
+  });
+  expect(await held(stream)).toEqual([claim]);
+});
+
+it('a publisher that has left has no priority to change: 404', async () => {
+  const stream = randomUUID();
+  const session = await connected(stream, 3);
+  await fedByPublisher(stream);
+  const claim = await claimOf(stream, 3);
+  session.close('deleted');
+  await expect(streams.setPriority(claim, 7)).rejects.toMatchObject({ status: 404 });
+});
+
+it('a priority that another publisher of this node has is a 409', async () => {
+  const stream = randomUUID();
+  await connected(stream, 5, 1);
+  await connected(stream, 1, 2);
+  const [claim] = await Promise.all([claimOf(stream, 5), claimOf(stream, 1)]);
+  await fedByPublisher(stream);
+  await turn();
+  await expect(streams.setPriority(claim, 1)).rejects.toMatchObject({
+    status: 409,
+    code: 'priority-conflict',
+  });
 });
