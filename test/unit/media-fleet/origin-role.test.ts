@@ -643,3 +643,29 @@ it('one that takes its claim back and finds another in front of it stands by', a
   await waits;
   expect(await heldOrigins()).toHaveLength(2);
 });
+
+it.each<[string, (role: OriginRole) => unknown]>([
+  ['closed', (role) => role.close()],
+  ['given another priority', (role) => role.setPriority(7)],
+])('%s while its yielding is being written, it does not go on with the old claim', async (_, change) => {
+  const { main, mainMedia } = await pair({ timing: { ...TOGETHER, claimCheck: 60_000 } });
+  const claim = (await heldOrigins()).find(({ nodeId }) => nodeId === 'i-main');
+  if (claim === undefined) throw new Error('not claimed');
+  const setYields = map.setYields.bind(map);
+  const writing = vi.spyOn(map, 'setYields').mockImplementationOnce(async (...args) => {
+    const written = await setYields(...args);
+    await change(main);
+    mainMedia.start(60_000);
+    return written;
+  });
+  onTestFinished(() => writing.mockRestore());
+  const seen = noted(main);
+  mainMedia.stop();
+  await vi.waitFor(() => expect(writing).toHaveBeenCalled());
+  await aWhile();
+  await background.settled(5_000);
+  const held = (await heldOrigins()).filter(({ nodeId }) => nodeId === 'i-main');
+  expect(held.map(({ priority, epoch }) => [priority, epoch])).toEqual(main.priority === 7 ? [[7, 3]] : []);
+  expect(main.holds(claim)).toBe(false);
+  expect(seen.filter((event) => event === 'standby')).toEqual([]);
+});

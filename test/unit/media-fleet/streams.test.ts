@@ -162,6 +162,19 @@ it('of two publishers here the lower stands by, and feeds the stream when the hi
   expect(backup.ended).toBe(false);
 });
 
+it('a lower one that carried the stream stands by when a higher one takes it: its session goes on', async () => {
+  const stream = randomUUID();
+  const backup = await connected(stream, 1, 1);
+  await fedByPublisher(stream);
+  const main = await connected(stream, 5, 2);
+  // Neither sends, so both yield, and the higher goes first.
+  await vi.waitFor(async () => expect((await childOf(stream)).leg.origin).toMatchObject({ epoch: 2 }), {
+    timeout: 5_000,
+  });
+  expect([main.ended, backup.ended]).toEqual([false, false]);
+  expect(await held(stream)).toHaveLength(2);
+});
+
 it('the same encoder come back ends its older session', async () => {
   const stream = randomUUID();
   const older = await connected(stream, 3, 1);
