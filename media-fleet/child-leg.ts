@@ -27,6 +27,8 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
   readonly #transport: PipeTransport;
   readonly #tracks: readonly Consumer[];
   readonly #silence: Silence;
+  readonly #flowsAt: number;
+  #flowing: NodeJS.Timeout | undefined;
   #viewers = 0;
   #closed = false;
 
@@ -35,8 +37,10 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
     transport: PipeTransport,
     answer: LegAccepted,
     tracks: readonly Consumer[],
+    flowsAt: number,
   ) {
     super();
+    this.#flowsAt = flowsAt;
     this.requestId = request.requestId;
     const { region, nodeId, incarnation, epoch } = request;
     this.child = { region, nodeId, incarnation, epoch };
@@ -88,7 +92,7 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
         tracks: tracks.map(legTrackOf),
         pulse: pulse.rtpParameters,
       };
-      const leg = new ChildLeg(options, transport, answer, tracks);
+      const leg = new ChildLeg(options, transport, answer, tracks, source.flowsAt);
       listener.on('beat', ({ type, viewers }) => {
         if (type === 'bye') leg.close();
         else if (type === 'alive') leg.#beat(viewers);
@@ -114,6 +118,7 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    clearTimeout(this.#flowing);
     this.#silence.close();
     this.#transport.close();
     this.emit('close');
@@ -130,6 +135,12 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
 
   /** Resuming asks for a key frame. The worker takes pauses and resumes in the order of the calls. */
   #letFlow(flow: boolean): void {
+    clearTimeout(this.#flowing);
+    const wait = this.#flowsAt - performance.now();
+    if (flow && wait > 0) {
+      this.#flowing = setTimeout(() => this.#letFlow(true), wait);
+      return;
+    }
     for (const consumer of this.#tracks) {
       // A consumer that went with its track has nothing to let flow.
       (flow ? consumer.resume() : consumer.pause()).catch(() => undefined);

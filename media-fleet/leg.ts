@@ -29,6 +29,8 @@ export type LegOutcome = { leg: Leg } | { refused: Exclude<LegAnswer, LegAccepte
 /** Emits `end` once. */
 export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
   readonly tracks: readonly Producer[];
+  /** Whoever feeds the parent waits where that is needed. */
+  readonly flowsAt = 0;
   readonly path: readonly string[];
   readonly origin: Source['origin'];
   readonly role: Source['role'];

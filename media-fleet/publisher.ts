@@ -46,17 +46,16 @@ export class Publisher extends EventEmitter<{ active: [Source]; standby: []; end
       ...options,
     });
     this.#role = role;
-    role.on('active', (claim) => this.emit('active', publisherSource(tracks, claim)));
+    role.on('active', (claim) => this.emit('active', publisherSource(tracks, claim, connectedAt)));
     role.on('standby', () => this.emit('standby'));
     role.on('lost', () => session.close('superseded'));
-    let claiming: NodeJS.Timeout | undefined;
-    // A POST that never becomes media claims nothing. And its first key frame comes now, while nobody watches: whoever
-    // came for it at once would ask for the next one too soon, and wait a second for mediasoup to ask again.
+    let connectedAt = 0;
+    // A POST that never becomes media claims nothing.
     session.once('connected', () => {
-      claiming = setTimeout(() => role.take(), KEY_FRAME_REQUEST_DELAY);
+      connectedAt = performance.now();
+      role.take();
     });
     session.once('end', (end) => {
-      clearTimeout(claiming);
       role.close();
       this.emit('end', end);
     });
@@ -66,6 +65,7 @@ export class Publisher extends EventEmitter<{ active: [Source]; standby: []; end
   static async open(options: PublisherOptions): Promise<{ publisher: Publisher; answer: string }> {
     const { request, stream, workers, timing } = options;
     const offer = readOffer(request.offer);
+    await stream.ready();
     const transport = await workers.createSessionTransport(stream.worker, stream.hub);
     const session = new Session({ transport, remote: offer, connectWithin: timing.connect });
     try {
@@ -103,8 +103,23 @@ export class Publisher extends EventEmitter<{ active: [Source]; standby: []; end
   }
 }
 
-const publisherSource = (tracks: readonly Producer[], { region, nodeId, epoch }: OriginClaim): Source => ({
+/**
+ * Milliseconds for the nodes that come from another origin to have their legs: a key frame that one of them asked for
+ * then serves them all, and whoever misses it waits for the next, {@link KEY_FRAME_REQUEST_DELAY} later.
+ */
+const GATHER = 150;
+
+/**
+ * A publisher's first key frame comes when it connects, and libwebrtc does not listen for a while then: a request would
+ * be lost, and mediasoup makes the next a second later.
+ */
+const publisherSource = (
+  tracks: readonly Producer[],
+  { region, nodeId, epoch }: OriginClaim,
+  connectedAt: number,
+): Source => ({
   tracks,
+  flowsAt: Math.max(connectedAt + KEY_FRAME_REQUEST_DELAY, performance.now() + GATHER),
   path: [],
   origin: { region, nodeId, epoch },
   role: 'origin',

@@ -118,14 +118,17 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     );
   }
 
-  async #look(): Promise<void> {
-    const active = activeOrigin(await this.#read());
+  /** Leaves the origin that the stream comes from where another goes first. */
+  async #look(): Promise<StreamClaims> {
+    const claims = await this.#read();
+    const active = activeOrigin(claims);
     const pulled = this.#leg?.origin;
     if (pulled === undefined) this.emit('wake');
     // The old origin may be cut off and still look well from here.
     else if (active && (active.nodeId !== pulled.nodeId || active.epoch !== pulled.epoch)) {
       this.#leg?.close('superseded');
     }
+    return claims;
   }
 
   async #read(): Promise<StreamClaims> {
@@ -324,7 +327,7 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     if (leg.role !== 'secondary-origin') return () => undefined;
     let failing = false;
     const check = async () => {
-      const { plan } = await this.#plan(await this.#read());
+      const { plan } = await this.#plan(await this.#look());
       failing = false;
       // Who has given the role up, to drain, goes on until another has it.
       const lost = plan?.step === 'pull' || (plan?.step === 'claim' && this.#claim !== undefined);

@@ -15,6 +15,8 @@ export interface Self {
 /** What feeds a stream's hub: a publisher connected here, or a leg from a parent. */
 export interface Source {
   readonly tracks: readonly Producer[];
+  /** When its media may be asked for, by the process's clock, ms: a key frame that is asked for sooner comes later. */
+  readonly flowsAt: number;
   /** The nodes between the active origin and this one, origin first; empty on the origin. */
   readonly path: readonly string[];
   readonly origin: { region: string; nodeId: string; epoch: number };

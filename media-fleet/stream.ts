@@ -1,6 +1,7 @@
 // A stream on this node: its hub, what feeds the hub, and all that it feeds.
 
 import { EventEmitter } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Producer, Router } from 'mediasoup/types';
 import type { Logger } from 'pino';
 import type { StreamReport } from '#routing/node-messages.ts';
@@ -143,6 +144,10 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
   async attach(source: Source): Promise<void> {
     this.#source = source;
     this.dismissChildren();
+    const wait = source.flowsAt - performance.now();
+    // To be fed is to ask for a key frame.
+    if (wait > 0 && this.#viewers.size > 0) await sleep(wait);
+    if (this.#source !== source) return;
     await this.#outlets.feed(source.tracks, (key, outlet) => this.#show(source, key, outlet));
   }
 

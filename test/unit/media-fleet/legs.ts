@@ -38,6 +38,7 @@ export async function publisherOf(workers: Workers, stream: Stream, epoch = 1): 
   const { region, nodeId } = stream.self;
   return {
     tracks: producers,
+    flowsAt: 0,
     path: [],
     origin: { region, nodeId, epoch },
     role: 'origin',

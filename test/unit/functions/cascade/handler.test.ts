@@ -37,7 +37,7 @@ beforeEach(() => {
   nodes = [];
   asked = [];
   frozen = new Set();
-  doubts = () => ({ v: 1, isDead: false });
+  doubts = () => ({ v: 1, isReplaced: false });
 });
 afterEach(async () => {
   for (const { server, record } of nodes) {
@@ -196,7 +196,7 @@ it('a frozen origin is doubted to a witness, and is a 410 when that has released
   doubts = async (claim) => {
     doubted = claim;
     await region.streamMap.release(claim);
-    return { v: 1, isDead: true };
+    return { v: 1, isReplaced: true };
   };
   const started = performance.now();
   expect(await askForLeg()).toMatchObject(gone);
@@ -213,7 +213,7 @@ it('when the witness released it and another publisher is there, that one is ask
     const next = originClaim({ stream, region: REGION, nodeId, incarnation, epoch: 2, priority: 1 });
     await region.streamMap.claimOrigin(next, undefined);
     await region.streamMap.release(claim);
-    return { v: 1, isDead: true };
+    return { v: 1, isReplaced: true };
   };
   expect(await askForLeg()).toMatchObject({ status: 200, json: stale() });
   expect(asked).toEqual(['i-origin /v1/legs', 'i-backup /v1/doubts', 'i-backup /v1/legs']);
@@ -234,7 +234,7 @@ it('a witness that fails gives way to another', async () => {
   doubts = () => {
     calls += 1;
     if (calls === 1) throw new Error('not now');
-    return { v: 1, isDead: true };
+    return { v: 1, isReplaced: true };
   };
   expect(await askForLeg()).toMatchObject(gone);
   expect(asked.slice(1).toSorted()).toEqual(['i-second /v1/doubts', 'i-witness /v1/doubts']);
