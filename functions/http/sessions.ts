@@ -17,6 +17,12 @@ import { isMediaType, sdpBody } from './sdp.ts';
 /** Nodes that are tried before the region counts as full. */
 const MAX_TRIES = 4;
 
+/**
+ * Into how many parts a call's time goes until a node that has not answered is doubted: a busy one must not be left for
+ * being busy, as all others are then, too.
+ */
+const DOUBT = 3;
+
 /** A node's refusals that are about the client's request; all others are between the node and us. */
 const CLIENT_FAULTS: ReadonlySet<string> = new Set([
   'malformed-sdp',
@@ -76,7 +82,7 @@ export async function openSession(context: FunctionContext, request: OpenRequest
         // The node may have to fetch the stream from another region first, which is a call of its own.
         timeout: 2 * context.timing.call,
       } as const;
-      const session = await context.nodes.callOrDoubt(node, call, context.timing.probe);
+      const session = await context.nodes.callOrDoubt(node, call, context.timing.call / DOUBT);
       return created(context, request, node, session);
     } catch (error) {
       if (isClientFault(error)) throw error;
