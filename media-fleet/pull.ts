@@ -190,12 +190,13 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
         this.#orphaned = true;
         this.#ready.reject(notLive(stream));
         this.#ready = ignored(Promise.withResolvers());
-        if (performance.now() - lostAt >= timing.publisherGrace) {
+        const left = timing.publisherGrace - (performance.now() - lostAt);
+        if (left <= 0) {
           this.close('stream-ended');
           return;
         }
         // Its publisher may come back anywhere, and only those who hold a claim are told.
-        await this.#pause((timing.claimCheck / ORPHAN_LOOKS) * (0.75 + Math.random() / 2));
+        await this.#pause(Math.min(left, (timing.claimCheck / ORPHAN_LOOKS) * (0.75 + Math.random() / 2)));
       } else {
         failures += 1;
         if (!this.#settled && failures >= FIRST_ATTEMPTS) {
