@@ -3,6 +3,7 @@
 import { BlockList } from 'node:net';
 import { RegionInfo } from 'aws-cdk-lib/region-info';
 import * as z from 'zod';
+import { API_ROUTES } from '#functions/routes.ts';
 import { regionId } from '#routing/names.ts';
 import { timingFrom, timingVariable } from '#routing/timing.ts';
 
@@ -188,6 +189,8 @@ const zone = z.strictObject({
   name: domainName,
 });
 
+const FUNCTIONS = [...new Set(API_ROUTES.map((route) => route.function))];
+
 const throttle = z.strictObject({ rate: z.number().min(1), burst: z.number().int().min(1) });
 
 /** Characters of a name that a certificate can be for (AWS Certificate Manager, RequestCertificate). */
@@ -221,6 +224,13 @@ const deploymentSchema = z
     timings: timings.default({}),
     /** Requests a second of one region's API, and how many more may come at once. */
     throttle: throttle.default({ rate: 500, burst: 1_000 }),
+    /**
+     * Executions at once of one region's functions, reserved and at the most. By default of the two that ask every region
+     * and node: a loop of somebody's must not take the executions that joining needs.
+     */
+    concurrency: z
+      .partialRecord(z.enum(FUNCTIONS), z.number().int().min(1).max(10_000))
+      .default({ api: 50, 'cluster-nodes': 20 }),
   })
   .superRefine(
     ({ regions, globalRegion, globalName, zone, peered, stun, iceServersSecret, timings }, context) => {

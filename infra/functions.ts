@@ -24,6 +24,8 @@ export interface RegionFunctionProps {
   tables: readonly TableUse[];
   /** ARNs of the secrets that its variables refer to. */
   secrets: readonly string[];
+  /** Executions at once; undefined: what the account has left. */
+  concurrency?: number | undefined;
   timeout: Duration;
 }
 
@@ -39,7 +41,7 @@ export class RegionFunction extends Construct {
 
   constructor(scope: Construct, id: string, props: RegionFunctionProps) {
     super(scope, id);
-    const { name, network, environment, tables, secrets, timeout } = props;
+    const { name, network, environment, tables, secrets, concurrency, timeout } = props;
     this.logs = new logs.LogGroup(this, 'Logs', {
       logGroupName: `/meridian/functions/${name}`,
       retention: logs.RetentionDays.ONE_MONTH,
@@ -60,6 +62,7 @@ export class RegionFunction extends Construct {
       role,
       logGroup: this.logs,
       environment: { ...environment, POWERTOOLS_SERVICE_NAME: name },
+      reservedConcurrentExecutions: concurrency,
       tracing: lambda.Tracing.DISABLED,
       ...(network && {
         vpc: network.vpc,

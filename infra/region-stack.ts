@@ -125,6 +125,7 @@ export class RegionStack extends Stack {
         network: callsNodes ? network : undefined,
         environment: this.#functionEnvironment(),
         secrets: this.#functionSecrets(),
+        concurrency: this.#deployment.concurrency[name],
         timeout: TIMEOUT,
       }).function;
     };

@@ -348,15 +348,13 @@ it('an alarm counts what region-health says of a region without room, and anothe
   });
 });
 
-it('region-health runs each minute, is not tried again, and needs no reserved executions', () => {
+it('region-health runs each minute, and is not tried again', () => {
   region.hasResourceProperties('AWS::Events::Rule', { ScheduleExpression: 'rate(1 minute)' });
   region.hasResourceProperties('AWS::Lambda::EventInvokeConfig', {
     FunctionName: { Ref: Match.stringLikeRegexp('^HealthFunctionregionhealth') },
     MaximumRetryAttempts: 0,
     MaximumEventAgeInSeconds: 60,
   });
-  for (const { Properties } of Object.values(region.findResources('AWS::Lambda::Function')))
-    expect(Properties).not.toHaveProperty('ReservedConcurrentExecutions');
 });
 
 it('each stack has the resources that it had: a change of the list is seen in review', async () => {
@@ -371,4 +369,16 @@ it('each stack has the resources that it had: a change of the list is seen in re
   await expect(`${list(global)}\n`).toMatchFileSnapshot('resources/global.txt');
   const [first] = plain;
   if (first) await expect(`${list(first)}\n`).toMatchFileSnapshot('resources/region.txt');
+});
+
+it('the control API’s functions reserve what they may use, and the configuration says how much', () => {
+  const reserved = (template: typeof region | undefined) =>
+    Object.fromEntries(
+      Object.values(template?.findResources('AWS::Lambda::Function') ?? {})
+        .filter(({ Properties }) => Properties.ReservedConcurrentExecutions !== undefined)
+        .map(({ Properties }) => [Properties.FunctionName, Properties.ReservedConcurrentExecutions]),
+    );
+  expect(reserved(templates().regions[1])).toEqual({ 'meridian-api': 50, 'meridian-cluster-nodes': 20 });
+  const changed = templates({ concurrency: { whep: 300 } });
+  expect(reserved(changed.regions[1])).toEqual({ 'meridian-whep': 300 });
 });
