@@ -32,8 +32,8 @@ export interface Fault {
   mend?: () => Promise<void>;
   /** What the claims must show once it is mended. */
   back?: Change;
-  /** The encoder that has to come back for its viewers to see anything. */
-  encoder?: ChaosStream['encoders'][0];
+  /** Encoders that lose their node by it have to come back for their viewers to see anything. */
+  endsEncoders?: boolean;
 }
 
 export type Trees = readonly { stream: ChaosStream; tree: Tree }[];
@@ -95,7 +95,6 @@ export const KINDS = {
       ...(await killNode(scene, trees, origin.nodeId)),
       target: `${origin.nodeId}, origin of ${found.stream.name}`,
       change: await newOrigin(scene, found.stream, ENCODER_CHANGE),
-      encoder: found.stream.encoders[0],
     };
   },
   'publisher-moved': async (scene, trees) => {
@@ -117,7 +116,7 @@ export const KINDS = {
       },
       lasts: 0,
       // Taken over, its viewers see the old place until the new one sends.
-      ...(how === 'delete' ? { encoder } : {}),
+      endsEncoders: how === 'delete',
     };
   },
   'redundant-silent': async (scene) =>
@@ -155,6 +154,7 @@ export const KINDS = {
       concerns: below(trees, nodeId),
       strike: async () => void process.kill(worker, 'SIGKILL'),
       lasts: 0,
+      endsEncoders: true,
     };
   },
   'registry-slow': async (scene, _trees, options) =>
@@ -212,6 +212,7 @@ async function killNode({ node }: Scene, trees: Trees, nodeId: string): Promise<
     concerns: below(trees, nodeId),
     strike: async () => void node(nodeId).child.process.kill('SIGKILL'),
     lasts: 0,
+    endsEncoders: true,
   };
 }
 

@@ -19,21 +19,18 @@ function row(kind: KindName, events: readonly EventResult[]): Row {
   const all = events.flatMap(({ gaps }) => gaps);
   const stayed = all.filter(({ edgeDied }) => !edgeDied);
   const gaps = stayed.filter(({ concerned }) => concerned).map(({ ms }) => ms);
-  const ours = events.flatMap(({ gaps: of, encoderBack }) =>
-    encoderBack === undefined
-      ? []
-      : of
-          .filter(({ concerned, edgeDied }) => concerned && !edgeDied)
-          .map(({ ms }) => Math.max(0, ms - encoderBack)),
+  const waited = stayed.filter(({ concerned }) => concerned);
+  const back = known(waited.map(({ encoderBack }) => encoderBack));
+  const ours = waited.flatMap(({ ms, encoderBack }) =>
+    encoderBack === undefined ? [] : Math.max(0, ms - encoderBack),
   );
   const others = stayed.filter(({ concerned }) => !concerned).map(({ ms }) => ms);
   const died = all.filter(({ edgeDied }) => edgeDied).map(({ ms }) => ms);
-  const known = (values: readonly (number | undefined)[]) => values.filter((value) => value !== undefined);
   return {
     kind,
     events: events.length,
     'claims p50': figure(known(events.map(({ detection }) => detection)), 50),
-    'encoder back p50': figure(known(events.map(({ encoderBack }) => encoderBack)), 50),
+    'encoder back p50': figure(back, 50),
     viewers: gaps.length,
     'gap p50': figure(gaps, 50),
     'gap p95': figure(gaps, 95),
@@ -48,6 +45,8 @@ function row(kind: KindName, events: readonly EventResult[]): Row {
       : `${events.filter(({ broken }) => broken.length > 0).length} not`,
   };
 }
+
+const known = (values: readonly (number | undefined)[]) => values.filter((value) => value !== undefined);
 
 const figure = (values: readonly number[], percent: number): number | string =>
   values.length === 0 ? '' : Math.round(percentile(values, percent));

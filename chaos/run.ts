@@ -33,6 +33,8 @@ export interface MeasuredGap {
   /** Its own node was hit. */
   edgeDied: boolean;
   ms: number;
+  /** ms until its stream's only encoder, where the event ended that, was connected again. */
+  encoderBack: number | undefined;
   /** False when this process was late itself meanwhile. */
   trusted: boolean;
   lost: number;
@@ -46,8 +48,6 @@ export interface EventResult {
   at: number;
   /** ms until the claims showed it. */
   detection: number | undefined;
-  /** ms until the encoder that was hit was connected again. */
-  encoderBack: number | undefined;
   /** ms after the event, mended if it was to be, until all was quiet. */
   quietAfter: number;
   gaps: MeasuredGap[];
@@ -130,7 +130,7 @@ async function play(
     const worst = Math.max(0, ...result.gaps.filter(({ edgeDied }) => !edgeDied).map(({ ms }) => ms));
     log(
       `${kind}: ${result.broken.length > 0 ? `BROKEN: ${result.broken.join('; ')}` : 'quiet'} after ${Math.round(result.quietAfter)} ms; ` +
-        `claims ${round(result.detection)} ms, encoder back ${round(result.encoderBack)} ms, longest gap ${Math.round(worst)} ms`,
+        `claims ${round(result.detection)} ms, longest gap ${Math.round(worst)} ms`,
     );
     await recover(scene);
   }
@@ -152,8 +152,8 @@ async function happen(
   scene: Scene,
   { kind, fault, began }: { kind: KindName; fault: Fault; began: number },
 ): Promise<EventResult> {
-  const { audiences, seats, signal } = scene;
-  const { change, back, encoder, lasts } = fault;
+  const { audiences, seats, streams, signal } = scene;
+  const { change, back, lasts } = fault;
   const concerned = new Set(seats.filter(fault.concerns));
   // Theirs is an earlier event's gap, and told there.
   const stuck = new Set(seats.filter(isStuck));
@@ -181,7 +181,11 @@ async function happen(
     const seat = seats[index];
     if (seat === undefined || stuck.has(seat)) return [];
     const viewer = `viewer of ${seat.stream} in ${seat.region} on ${node ?? 'no node'}`;
-    return [{ viewer, concerned: concerned.has(seat), ms: Math.round(gap), ...rest }];
+    const encoders = streams.find(({ name }) => name === seat.stream)?.encoders ?? [];
+    const [{ connectedAt } = { connectedAt: 0 }, backup] = encoders;
+    const cameBack = fault.endsEncoders === true && backup === undefined && connectedAt > struckAt;
+    const encoderBack = cameBack ? Math.round(connectedAt - struckAt) : undefined;
+    return [{ viewer, concerned: concerned.has(seat), ms: Math.round(gap), encoderBack, ...rest }];
   });
   for (const { viewer, edgeDied, lost, renewed } of gaps)
     if (!edgeDied && lost + renewed > 0) broken.push(`a ${viewer} had to make a new session`);
@@ -190,7 +194,6 @@ async function happen(
     target: fault.target,
     at: Math.round((struckAt - began) / 100) / 10,
     detection,
-    encoderBack: encoder && encoder.connectedAt > struckAt ? encoder.connectedAt - struckAt : undefined,
     quietAfter: performance.now() - mendedAt,
     gaps,
     lag: Math.round(Math.max(...audiences.map((audience) => audience.lag))),
