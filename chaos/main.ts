@@ -13,6 +13,9 @@ const USAGE = `npm run chaos -- [options]
   --seed N           of the random choices (the time)
   --only KIND,KIND   these kinds of events alone
 Kinds: ${KIND_NAMES.join(', ')}
+What is hit is killed, frozen for 8 s, cut from the network for 8 s (as root only), moved to another region, or made silent;
+"nothing" is what the machine itself does. The table is on stdout; figures and a plot go to chaos/results/.
+It ends with 1, and lines that begin with BROKEN, where an invariant did not hold. docs/failures.md says more.
 `;
 
 /** How often npm is looked for that started us, in ms: it may have been killed without a word. */

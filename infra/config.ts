@@ -222,6 +222,8 @@ const deploymentSchema = z
       .optional(),
     /** Milliseconds by name, where not routing/timing.ts's default: `{ unusedStreamTimeout: 120_000 }`. */
     timings: timings.default({}),
+    /** Whether a redundant publisher takes its stream back from one of a lower priority when it is steady again. */
+    failback: z.boolean().default(true),
     /** Requests a second of one region's API, and how many more may come at once. */
     throttle: throttle.default({ rate: 500, burst: 1_000 }),
     /**

@@ -207,6 +207,7 @@ export class RegionStack extends Stack {
       AWS_REGION: this.#region.id,
       MERIDIAN_INSTANCE_METADATA: 'ec2',
       MERIDIAN_CROSSING_ADDRESS: this.#deployment.peered ? 'private' : 'public',
+      MERIDIAN_FAILBACK: this.#deployment.failback ? 'on' : 'off',
       MERIDIAN_CLUSTER_KEY: secretReference(SECRETS.clusterKey),
     };
   }

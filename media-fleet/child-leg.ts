@@ -30,6 +30,7 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
   readonly #flowsAt: number;
   #flowing: NodeJS.Timeout | undefined;
   #viewers = 0;
+  #isRetired = false;
   #closed = false;
 
   private constructor(
@@ -111,6 +112,8 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
 
   /** The child was told to go: what it does not close itself is closed for it. */
   retire(): void {
+    if (this.#isRetired) return;
+    this.#isRetired = true;
     const timer = setTimeout(() => this.close(), RETIRED_LIFE);
     this.once('close', () => clearTimeout(timer));
   }

@@ -4,12 +4,10 @@ import type { Logger } from 'pino';
 import { type Claim, isHeld, type OriginClaim, type StreamClaims, sameHolder } from '#routing/claims.ts';
 import type { RegionClient } from '#routing/region-client.ts';
 import type { StreamMap } from '#routing/stream-map.ts';
-import type { Background } from './background.ts';
 
 export interface DeadOriginContext {
   streamMap: StreamMap;
   regions: RegionClient;
-  background: Background;
   log: Logger;
 }
 
@@ -19,14 +17,20 @@ export interface DeadOriginContext {
  * @returns whether it was released.
  */
 export async function replaceDeadOrigin(
-  { streamMap, regions, background, log }: DeadOriginContext,
+  { streamMap, regions, log }: DeadOriginContext,
   claims: StreamClaims,
   dead: OriginClaim,
 ): Promise<boolean> {
   const { stream, nodeId } = dead;
   if (!claims.origins.some((claim) => isHeld(claim) && !sameHolder(claim, dead))) return false;
   log.warn({ stream, nodeId }, 'the origin does not answer, and another waits: releasing its claim');
-  await background.run(`releasing the dead origin claim of ${stream}`, () => streamMap.release(dead));
+  try {
+    await streamMap.release(dead);
+  } catch (error) {
+    // Whoever comes next finds it as we did, and the region's sweep does.
+    log.info({ err: error, stream }, 'the claim of a dead origin could not be released');
+    return false;
+  }
   tellRegions({ regions, log }, claims, { ...dead, releasedAt: Date.now() });
   return true;
 }

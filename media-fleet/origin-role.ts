@@ -23,6 +23,8 @@ export interface OriginRoleOptions {
   viewing: Viewing;
   /** How the publisher's media comes in. */
   flow: { measure(): Promise<Flow> };
+  /** Milliseconds without a packet that are a silence. */
+  silence: number;
   /** Whether it takes the stream back from an origin of a lower priority. */
   failback: boolean;
   streamMap: StreamMap;
@@ -49,7 +51,7 @@ class Overtaken extends Error {}
 export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: []; lost: [] }> {
   readonly #options: OriginRoleOptions;
   readonly #closed = new AbortController();
-  readonly #told = new ToldClaims();
+  readonly #told: ToldClaims;
   #priority: number;
   #claim: OriginClaim | undefined;
   /** As last read, with our own claim as we last wrote it. */
@@ -63,12 +65,17 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
   #checking = false;
   #checkAgain = false;
   #weighing = false;
+  /** Of the last change that was written, or may have been. */
+  #revision = 0;
+  /** Whether the map took the last change is not known: its answer was lost. */
+  #unsure = false;
   #failing = false;
 
   constructor(options: OriginRoleOptions) {
     super();
     this.#options = options;
     this.#priority = options.priority;
+    this.#told = new ToldClaims(options.self.region);
     this.#claims = { stream: options.stream, origins: [], regions: [] };
   }
 
@@ -273,7 +280,7 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
   #lookWhile(rivals: boolean): void {
     if (rivals === (this.#looks !== undefined)) return;
     clearInterval(this.#looks);
-    const every = this.#options.timing.publisherSilence / LOOKS_PER_SILENCE;
+    const every = this.#options.silence / LOOKS_PER_SILENCE;
     this.#looks = rivals ? setInterval(() => this.#weigh(), every) : undefined;
   }
 
@@ -289,19 +296,27 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
   }
 
   async #weighNow(): Promise<void> {
-    const { flow, streamMap, timing, failback, stream, log } = this.#options;
+    const { flow, silence, streamMap, timing, failback, stream, log } = this.#options;
     const measured = await flow.measure();
     const mine = this.#claim;
     if (mine === undefined || this.#taking) return;
-    const yields = shouldYield(this.#claims, mine, measured, { ...timing, failback });
-    if (yields === (mine.yields === true)) return;
-    if (!(await streamMap.setYields(mine, yields))) {
+    const yields = shouldYield(this.#claims, mine, measured, {
+      ...timing,
+      publisherSilence: silence,
+      failback,
+    });
+    if (yields === (mine.yields === true) && !this.#unsure) return;
+    this.#revision += 1;
+    this.#unsure = true;
+    const claim = { ...mine, yields, revision: this.#revision };
+    const written = await streamMap.setYields(claim);
+    this.#unsure = false;
+    if (!written) {
       this.check();
       return;
     }
     this.#failing = false;
     if (this.#claim !== mine) return;
-    const claim = { ...mine, yields };
     this.#claim = claim;
     log.info(
       { stream, ...measured, yields },

@@ -18,6 +18,8 @@ export class Outlet {
   readonly media: MediaWorker;
   readonly #ownsRouter: boolean;
   #tracks: readonly Producer[] = [];
+  /** Counts what it was fed with: the newest counts, whichever is ready first. */
+  #feeds = 0;
 
   private constructor(router: Router, media: MediaWorker, ownsRouter: boolean) {
     this.router = router;
@@ -48,6 +50,8 @@ export class Outlet {
       this.#tracks = hubTracks;
       return;
     }
+    this.#feeds += 1;
+    const feed = this.#feeds;
     const piped = await Promise.all(
       hubTracks.map(async (track) => {
         try {
@@ -61,8 +65,11 @@ export class Outlet {
         }
       }),
     );
-    // The pipes of the tracks before these end with those tracks.
-    this.#tracks = piped.filter((producer) => producer !== undefined);
+    const tracks = piped.filter((producer) => producer !== undefined);
+    // Those that are not shown would carry media for nobody: a publisher that stands by keeps its tracks.
+    const unwanted = feed === this.#feeds ? this.#tracks : tracks;
+    if (feed === this.#feeds) this.#tracks = tracks;
+    for (const track of unwanted) track.close();
   }
 
   close(): void {

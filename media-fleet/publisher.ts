@@ -14,11 +14,17 @@ import type { Stream } from './stream.ts';
 import type { Workers } from './workers.ts';
 
 export interface PublisherOptions
-  extends Omit<OriginRoleOptions, 'stream' | 'self' | 'priority' | 'tokenId' | 'viewing' | 'flow'> {
+  extends Omit<
+    OriginRoleOptions,
+    'stream' | 'self' | 'priority' | 'tokenId' | 'viewing' | 'flow' | 'silence'
+  > {
   request: WhipRequest;
   stream: Stream;
   workers: Workers;
 }
+
+/** Opus sends a packet in 400 ms where nothing is heard (RFC 6716 section 2.1.9): sound alone is not silent sooner, ms. */
+const QUIET_SOUND = 1_000;
 
 /**
  * Emits `active` with what feeds the stream when this publisher is the active origin, `standby` when another is, and
@@ -36,13 +42,16 @@ export class Publisher extends EventEmitter<{ active: [Source]; standby: []; end
     super();
     this.session = session;
     const { priority, tokenId, viewing } = request;
+    const hasVideo = tracks.some(({ kind }) => kind === 'video');
+    const silence = Math.max(options.timing.publisherSilence, hasVideo ? 0 : QUIET_SOUND);
     const role = new OriginRole({
       stream: stream.name,
       self: stream.self,
       priority,
       tokenId,
       viewing,
-      flow: new FlowMeter(tracks, options.timing.publisherSilence),
+      flow: new FlowMeter(tracks, silence),
+      silence,
       ...options,
     });
     this.#role = role;

@@ -57,7 +57,7 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
   readonly #stream: Stream;
   readonly #context: PullContext;
   readonly #stopped = new AbortController();
-  readonly #told = new ToldClaims();
+  readonly #told: ToldClaims;
   readonly #onUsage = () => this.#watchUsage();
   /** Settled by the next leg, or by learning that there is none to be had. */
   #ready = ignored(Promise.withResolvers<void>());
@@ -83,6 +83,7 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     this.#stream = stream;
     this.#context = context;
     this.#settled = settled;
+    this.#told = new ToldClaims(stream.self.region);
     stream.on('usage', this.#onUsage);
     this.#watchUsage();
     this.#run(hint).catch((error: unknown) => {
@@ -326,7 +327,7 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
   #watchClaim(leg: Leg): () => void {
     const { timing, log } = this.#context;
     if (leg.role !== 'secondary-origin') return () => undefined;
-    let failing = false;
+    let [failing, checking] = [false, false];
     const check = async () => {
       const { plan } = await this.#plan(await this.#look());
       failing = false;
@@ -335,11 +336,17 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
       if (lost) leg.close('superseded');
     };
     const timer = setInterval(() => {
-      check().catch((error: unknown) => {
-        if (!failing)
-          log.info({ err: error, stream: this.#stream.name }, 'the region claim could not be checked');
-        failing = true;
-      });
+      if (checking) return;
+      checking = true;
+      check()
+        .catch((error: unknown) => {
+          if (!failing)
+            log.info({ err: error, stream: this.#stream.name }, 'the region claim could not be checked');
+          failing = true;
+        })
+        .finally(() => {
+          checking = false;
+        });
     }, timing.claimCheck);
     return () => clearInterval(timer);
   }

@@ -289,8 +289,12 @@ export class Streams {
 
   #closeIfUnneeded(entry: Entry, why: PullEnd = 'stream-ended'): void {
     const { stream, publishers, pull } = entry;
-    // Standbys stay here; those below must look for the origin that goes first.
-    if (why === 'superseded' && publishers.size > 0 && !entry.active) stream.dismissChildren();
+    if (publishers.size > 0 && !entry.active && !stream.closed) {
+      // Standbys stay here; those below must look for the origin that goes first.
+      if (why === 'superseded') stream.dismissChildren();
+      // And it is not over for who watches here: a standby of this node may be the next.
+      else if (why === 'stream-ended' && stream.isWanted) entry.pull ??= this.#pull(entry, { settled: true });
+    }
     if (pull || publishers.size > 0 || stream.isHeld) return;
     // Its children have to look elsewhere, except when it is over for all.
     stream.close(why === 'stream-ended' ? 'stream-ended' : 'superseded');

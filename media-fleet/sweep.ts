@@ -3,6 +3,7 @@
 import { type Claim, type OriginClaim, sameHolder } from '#routing/claims.ts';
 import type { HeldClaims } from '#routing/stream-map.ts';
 import type { Timing } from '#routing/timing.ts';
+import type { Background } from './background.ts';
 import { type DeadOriginContext, replaceDeadOrigin } from './dead-origin.ts';
 import { type Holder, holds, type Peers } from './peers.ts';
 import type { Self } from './source.ts';
@@ -10,6 +11,7 @@ import type { Self } from './source.ts';
 export interface SweepOptions extends DeadOriginContext {
   self: Self;
   peers: Peers;
+  background: Background;
   timing: Timing;
 }
 

@@ -6,14 +6,20 @@ import { isHeld, type OriginClaim, type StreamClaims } from '#routing/claims.ts'
 const GOOD_FOR = 10_000;
 
 export class ToldClaims {
+  readonly #here: string;
   readonly #told = new Map<string, { claim: OriginClaim; until: number }>();
 
+  /** @param here this node's region, whose claims the map shows at once: what is told of them is no news. */
+  constructor(here: string) {
+    this.#here = here;
+  }
+
   learn(claim: OriginClaim): void {
+    if (claim.region === this.#here) return;
     const key = `${claim.region} ${claim.priority}`;
-    const known = this.#told.get(key);
-    // Notices overtake each other, too.
-    if (known && known.claim.epoch > claim.epoch) return;
-    this.#told.set(key, { claim, until: performance.now() + GOOD_FOR });
+    // Notices overtake each other, and a region may tell what itself has not heard the last of.
+    if (isNewer(claim, this.#told.get(key)?.claim))
+      this.#told.set(key, { claim, until: performance.now() + GOOD_FOR });
   }
 
   /** The claims as read, with what was told in place of what is older. */
@@ -23,16 +29,16 @@ export class ToldClaims {
       const shown = read.origins.find(
         ({ region, priority }) => region === claim.region && priority === claim.priority,
       );
-      if (performance.now() > until || shows(shown, claim)) this.#told.delete(key);
+      if (performance.now() > until || !isNewer(claim, shown)) this.#told.delete(key);
       else origins = [...origins.filter((other) => other !== shown), claim];
     }
     return { ...read, origins };
   }
 }
 
-/** Whether the map's item is as new as what was told of it. */
-function shows(shown: OriginClaim | undefined, told: OriginClaim): boolean {
-  if (shown === undefined || shown.epoch < told.epoch) return false;
-  if (shown.epoch > told.epoch || !isHeld(shown)) return true;
-  return isHeld(told) && (shown.yields === true) === (told.yields === true);
+/** Whether what is said of an item is newer than what is known of it: by epoch, then revision; a release ends an epoch. */
+function isNewer(said: OriginClaim, known: OriginClaim | undefined): boolean {
+  if (known === undefined || said.epoch !== known.epoch) return said.epoch > (known?.epoch ?? 0);
+  if (isHeld(said) !== isHeld(known)) return isHeld(known);
+  return (said.revision ?? 0) > (known.revision ?? 0);
 }

@@ -32,6 +32,8 @@ export const originClaim = z.object({
   viewing,
   /** True while its media is silent, or has not been steady for long enough since: any origin that does not yield goes first. */
   yields: z.boolean().optional(),
+  /** Rises with every change that the holder makes within an epoch; none yet: 0. */
+  revision: z.number().int().min(0).optional(),
 });
 export type OriginClaim = z.infer<typeof originClaim>;
 

@@ -65,8 +65,10 @@ export class DynamoStreamMap implements StreamMap {
     return this.#claim(claim, seen);
   }
 
-  setYields(claim: OriginClaim, yields: boolean): Promise<boolean> {
-    return this.#update(claim, 'SET yields = :yields', { ':yields': yields });
+  setYields(claim: OriginClaim): Promise<boolean> {
+    const { yields = false, revision = 0 } = claim;
+    const values = { ':yields': yields, ':revision': revision };
+    return this.#update(claim, 'SET yields = :yields, revision = :revision', values);
   }
 
   release(claim: Claim): Promise<boolean> {

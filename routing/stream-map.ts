@@ -28,8 +28,8 @@ export interface StreamMap {
    */
   claimOrigin(claim: OriginClaim, seen: OriginClaim | undefined): Promise<boolean>;
 
-  /** Writes what the claim says of yielding if the map still holds it; true when it did. */
-  setYields(claim: OriginClaim, yields: boolean): Promise<boolean>;
+  /** Writes what the claim says of yielding, and its revision, if the map still holds it; true when it did. */
+  setYields(claim: OriginClaim): Promise<boolean>;
 
   /** As {@link claimOrigin}, for a region's secondary origin. */
   claimRegion(claim: RegionClaim, seen: RegionClaim | undefined): Promise<boolean>;

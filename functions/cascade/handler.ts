@@ -30,9 +30,11 @@ import { log } from '../log.ts';
 async function post(event: HttpEvent): Promise<HttpAnswer> {
   const stream = parse(streamName, pathParameter(event, 'stream'), 'stream');
   const request = parse(cascadeRequest, jsonBody(event), 'cascade');
-  const about = request.ask === 'leg' ? request.leg.stream : request.notice.stream;
-  if (about !== stream)
-    throw new Problem(400, 'invalid-request', `the path says ${stream}, the body ${about}`);
+  const about =
+    request.ask === 'leg' ? [request.leg.stream] : [request.notice.stream, request.notice.claim.stream];
+  const other = about.find((name) => name !== stream);
+  if (other !== undefined)
+    throw new Problem(400, 'invalid-request', `the path says ${stream}, the body ${other}`);
   if (request.ask === 'leg') return answer(await askForLeg(here, request.leg));
   await passOn(here, request.notice);
   return answer({ v: 1 });
@@ -102,7 +104,8 @@ async function isReplaced(
         path: '/v1/doubts',
         body: { v: 1, claim },
         answer: doubtAnswer,
-        timeout: timing.call,
+        // Whoever asks us waits for as long as one call may take.
+        timeout: Math.ceil(timing.call / (WITNESSES + 1)),
       });
       return isReplaced;
     } catch (error) {
@@ -126,6 +129,13 @@ function callNode(
 
 /** A notice goes to the nodes of this region that hold a role for the stream. */
 async function passOn(here: FunctionContext, notice: Notice): Promise<void> {
+  if (here.regions.every(({ id }) => id !== notice.claim.region)) {
+    throw new Problem(
+      400,
+      'invalid-request',
+      `claim.region: ${notice.claim.region} is not a region of this system`,
+    );
+  }
   const holders = holdersHere(await here.routes.claims(notice.stream, { fresh: true }), here.region.id);
   const nodes = (await here.aliveNodes()).filter((node) =>
     holders.some((holder) => sameHolder(holder, node)),

@@ -82,7 +82,7 @@ export async function openSession(context: FunctionContext, request: OpenRequest
         // The node may have to fetch the stream from another region first, which is a call of its own.
         timeout: 2 * context.timing.call,
       } as const;
-      const session = await context.nodes.callOrDoubt(node, call, context.timing.call / DOUBT);
+      const session = await context.nodes.callOrDoubt(node, call, Math.ceil(context.timing.call / DOUBT));
       return created(context, request, node, session);
     } catch (error) {
       if (isClientFault(error)) throw error;

@@ -227,6 +227,7 @@ it.each(['origin', 'edge'])('the fleet %s is told what a node needs, and no key'
     MERIDIAN_FLEET: `meridian-${group}`,
     MERIDIAN_INSTANCE_METADATA: 'ec2',
     MERIDIAN_CROSSING_ADDRESS: 'public',
+    MERIDIAN_FAILBACK: 'on',
     MERIDIAN_CLUSTER_KEY: 'secretsmanager:meridian/cluster-key',
     MERIDIAN_UNUSED_STREAM_TIMEOUT_MS: '120000',
   });

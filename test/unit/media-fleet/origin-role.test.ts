@@ -64,6 +64,7 @@ function newRole(nodeId: string, changes: Partial<OriginRoleOptions> = {}): Orig
     viewing: 'open',
     flow: { measure: async () => ({ silentFor: 0, steadyFor: 60_000 }) },
     failback: true,
+    silence: timing.publisherSilence,
     streamMap,
     peers: new Peers(routes, client, timing),
     regions: new RegionClient({ regions: [], credentials: async () => credentials, timeout: 100 }),
@@ -404,6 +405,26 @@ it('when its yielding cannot be written it is tried again, and nothing changes u
   const standby = next(main, 'standby');
   setYields.mockRestore();
   await standby;
+});
+
+it('a yielding whose answer was lost is taken back in the map, too, when the media is there again', async () => {
+  const { main, mainMedia } = await pair();
+  const seen = noted(main);
+  const write = map.setYields.bind(map);
+  const lost = vi.spyOn(map, 'setYields').mockImplementationOnce(async (claim) => {
+    await write(claim);
+    mainMedia.start(60_000);
+    throw new Error('no answer in time');
+  });
+  onTestFinished(() => lost.mockRestore());
+  mainMedia.stop();
+  await vi.waitFor(async () =>
+    expect((await heldOrigins()).find(({ nodeId }) => nodeId === 'i-main')).toMatchObject({
+      yields: false,
+      revision: 2,
+    }),
+  );
+  expect(seen).toEqual([]);
 });
 
 it('a claim that turns out to be gone when it is to yield is looked for at once', async () => {

@@ -1,8 +1,7 @@
 // Outlets: a router for each layout of payload types, fed by a pipe from the hub, or the hub itself.
 
-import { once } from 'node:events';
 import type { Producer } from 'mediasoup/types';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import type { Layout } from '#media-fleet/codecs.ts';
 import { hubServes, Outlet } from '#media-fleet/outlet.ts';
 import { publish } from '#media-fleet/publication.ts';
@@ -88,18 +87,35 @@ it('leaves out a track whose codec the layout has not', async () => {
   outlet.close();
 });
 
-it('shows the new tracks when it is fed again, and the old ones end with their source', async () => {
+it('shows the new tracks when it is fed again, and carries the old ones no more though they go on', async () => {
   const outlet = await Outlet.forLayout(layout(109, 120), workers, hub.media);
   await outlet.feed(hub.router, tracks);
   const before = [...outlet.tracks];
   const others = await publishTracks(plainOffer([/1001/g, '1003'], [/2001/g, '2003'], [/2002/g, '2004']));
   await outlet.feed(hub.router, others);
   expect(outlet.tracks).toHaveLength(2);
-  expect(outlet.tracks.some((track) => before.includes(track))).toBe(false);
-  const gone = Promise.all(before.map(({ observer }) => once(observer, 'close')));
-  for (const track of tracks) track.close();
-  await gone;
-  expect(outlet.tracks.map(({ closed }) => closed)).toEqual([false, false]);
+  expect(before.map(({ closed }) => closed)).toEqual([true, true]);
+  expect(tracks.map(({ closed }) => closed)).toEqual([false, false]);
+  outlet.close();
+});
+
+it('fed twice at once it shows what it was fed with last, whichever is ready first', async () => {
+  const outlet = await Outlet.forLayout(layout(109, 120), workers, hub.media);
+  const others = await publishTracks(plainOffer([/1001/g, '1005'], [/2001/g, '2005'], [/2002/g, '2006']));
+  const pipe = hub.router.pipeToRouter.bind(hub.router);
+  const late = vi.spyOn(hub.router, 'pipeToRouter').mockImplementationOnce(async (options) => {
+    await second;
+    return pipe(options);
+  });
+  const { promise: second, resolve } = Promise.withResolvers<void>();
+  const first = outlet.feed(hub.router, tracks);
+  await outlet.feed(hub.router, others);
+  const shown = [...outlet.tracks];
+  resolve();
+  await first;
+  late.mockRestore();
+  expect(outlet.tracks).toEqual(shown);
+  expect(shown.map(({ closed }) => closed)).toEqual([false, false]);
   outlet.close();
 });
 

@@ -154,13 +154,13 @@ it('releasing what was never claimed makes no item', async () => {
   expect(await item('REGION#eu-west-1')).toBeUndefined();
 });
 
-it('what a claim says of yielding is written, and nothing else of it', async () => {
+it('what a claim says of yielding is written with its revision, and nothing else of it', async () => {
   const claim = origin({ epoch: 3 });
   await map.claimOrigin(claim, undefined);
-  expect(await map.setYields(claim, true)).toBe(true);
-  expect((await read()).origins).toEqual([{ ...claim, yields: true }]);
-  expect(await map.setYields({ ...claim, tokenId: 'another' }, false)).toBe(true);
-  expect((await read()).origins).toEqual([{ ...claim, yields: false }]);
+  expect(await map.setYields({ ...claim, yields: true, revision: 1 })).toBe(true);
+  expect((await read()).origins).toEqual([{ ...claim, yields: true, revision: 1 }]);
+  expect(await map.setYields({ ...claim, tokenId: 'another', yields: false, revision: 2 })).toBe(true);
+  expect((await read()).origins).toEqual([{ ...claim, yields: false, revision: 2 }]);
 });
 
 it.each<[string, Partial<OriginClaim>]>([
@@ -172,7 +172,7 @@ it.each<[string, Partial<OriginClaim>]>([
 ])('who holds no claim of such a %s does not change what it says of yielding', async (_, changes) => {
   const claim = origin({ epoch: 2 });
   await map.claimOrigin(claim, undefined);
-  expect(await map.setYields({ ...claim, ...changes }, true)).toBe(false);
+  expect(await map.setYields({ ...claim, ...changes, yields: true })).toBe(false);
   expect((await read()).origins).toEqual([claim]);
 });
 
@@ -181,7 +181,7 @@ it('a claim that was released is not held: its holder cannot yield any more, nor
   await map.claimOrigin(claim, undefined);
   await map.release(claim);
   const before = await read();
-  expect(await map.setYields(claim, true)).toBe(false);
+  expect(await map.setYields({ ...claim, yields: true })).toBe(false);
   expect(await map.release(claim)).toBe(false);
   expect(await read()).toEqual(before);
 });
@@ -189,7 +189,7 @@ it('a claim that was released is not held: its holder cannot yield any more, nor
 it('a claim’s next epoch says anew whether it yields', async () => {
   const first = origin();
   await map.claimOrigin(first, undefined);
-  await map.setYields(first, true);
+  await map.setYields({ ...first, yields: true });
   await map.claimOrigin(origin({ epoch: 2 }), first);
   expect((await read()).origins).toEqual([origin({ epoch: 2 })]);
 });
