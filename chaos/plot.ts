@@ -44,6 +44,7 @@ export function plot({ seed, events }: ChaosResult): string {
     ),
   ];
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${LEFT + WIDTH + 30}" height="${height + 44}" font-family="sans-serif" font-size="12">
+<title>Media gaps by kind of event</title>
 ${parts.join('\n')}
 </svg>
 `;
