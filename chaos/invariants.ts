@@ -1,7 +1,7 @@
 // What must hold whenever the world is quiet, whatever happened to it before.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { OriginClaim } from '#routing/claims.ts';
+import { isHeld } from '#routing/claims.ts';
 import { crossings, nodesOf, type Tree } from '#test/cascade-tree.ts';
 import { type ChaosStream, REGIONS, type Scene } from './scene.ts';
 
@@ -149,5 +149,3 @@ async function remains(scene: Scene): Promise<string[]> {
   }
   return left;
 }
-
-const isHeld = ({ releasedAt }: OriginClaim): boolean => releasedAt === undefined;

@@ -1,14 +1,11 @@
 // An origin that does not answer, where a standby waits to take its place: its claim goes before its heartbeat is old.
 
-import type { Logger } from 'pino';
-import { type Claim, isHeld, type OriginClaim, type StreamClaims, sameHolder } from '#routing/claims.ts';
-import type { RegionClient } from '#routing/region-client.ts';
+import { isHeld, type OriginClaim, type StreamClaims, sameHolder } from '#routing/claims.ts';
 import type { StreamMap } from '#routing/stream-map.ts';
+import { type Teller, tellRegions } from './tell-regions.ts';
 
-export interface DeadOriginContext {
+export interface DeadOriginContext extends Teller {
   streamMap: StreamMap;
-  regions: RegionClient;
-  log: Logger;
 }
 
 /**
@@ -34,22 +31,3 @@ export async function replaceDeadOrigin(
   tellRegions({ regions, log }, claims, { ...dead, releasedAt: Date.now() });
   return true;
 }
-
-/** Tells every region with another claim of the stream what this one says now, rather than let it find out by its own checks. */
-export function tellRegions(
-  { regions, log }: Pick<DeadOriginContext, 'regions' | 'log'>,
-  { origins, regions: secondaries }: StreamClaims,
-  claim: OriginClaim,
-): void {
-  const others: Claim[] = [...origins, ...secondaries].filter(
-    (other) => isHeld(other) && !('priority' in other && isSamePlace(other, claim)),
-  );
-  for (const region of new Set(others.map((other) => other.region))) {
-    regions
-      .tell(region, { v: 1, stream: claim.stream, claim })
-      .catch((error: unknown) => log.info({ err: error, region }, 'a region was not told of an origin'));
-  }
-}
-
-const isSamePlace = (a: OriginClaim, b: OriginClaim): boolean =>
-  a.region === b.region && a.priority === b.priority;

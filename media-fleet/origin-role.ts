@@ -3,16 +3,16 @@
 import { EventEmitter } from 'node:events';
 import pRetry from 'p-retry';
 import type { Logger } from 'pino';
-import { isHeld, type OriginClaim, type StreamClaims, type Viewing } from '#routing/claims.ts';
+import { isHeld, isSameItem, type OriginClaim, type StreamClaims, type Viewing } from '#routing/claims.ts';
 import { type Flow, newOriginClaim, originStanding, shouldYield } from '#routing/origin-standing.ts';
 import { Problem } from '#routing/problem.ts';
 import type { RegionClient } from '#routing/region-client.ts';
 import type { StreamMap } from '#routing/stream-map.ts';
 import type { Timing } from '#routing/timing.ts';
 import type { Background } from './background.ts';
-import { tellRegions } from './dead-origin.ts';
 import type { Peers } from './peers.ts';
 import type { Self } from './source.ts';
+import { tellRegions } from './tell-regions.ts';
 import { ToldClaims } from './told-claims.ts';
 
 export interface OriginRoleOptions {
@@ -353,12 +353,12 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
 }
 
 /** What the map has where the claim goes. */
-const itemOf = ({ origins }: StreamClaims, { region, priority }: OriginClaim): OriginClaim | undefined =>
-  origins.find((claim) => claim.region === region && claim.priority === priority);
+const itemOf = ({ origins }: StreamClaims, claim: OriginClaim): OriginClaim | undefined =>
+  origins.find((other) => isSameItem(other, claim));
 
 const withoutClaim = (claims: StreamClaims, claim: OriginClaim): StreamClaims => ({
   ...claims,
-  origins: claims.origins.filter((other) => other !== itemOf(claims, claim)),
+  origins: claims.origins.filter((other) => !isSameItem(other, claim)),
 });
 
 /** The claims with this one in its place. */

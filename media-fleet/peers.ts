@@ -1,6 +1,7 @@
 // The other nodes of this node's region, as far as it knows: the registry's list, and its own bad experiences.
 
 import { LRUCache } from 'lru-cache';
+import { sameHolder } from '#routing/claims.ts';
 import type { NodeClient } from '#routing/node-client.ts';
 import { nodeStatus } from '#routing/node-messages.ts';
 import { aliveNodes, type NodeRecord } from '#routing/node-record.ts';
@@ -65,7 +66,7 @@ export class Peers {
 
   /** The record of a node that the registry holds for dead, if it still answers its control port. */
   async revived(holder: Holder): Promise<NodeRecord | undefined> {
-    const node = this.#lastKnown?.find((known) => holds([known], holder));
+    const node = this.#lastKnown?.find((known) => sameHolder(known, holder));
     if (node === undefined) return undefined;
     const failedAt = this.#suspects.get(keyOf(node));
     if (failedAt !== undefined && performance.now() - failedAt < PROBE_COUNTS) return undefined;
@@ -100,4 +101,4 @@ export class Peers {
 const keyOf = ({ nodeId, incarnation }: Holder) => `${nodeId} ${incarnation}`;
 
 export const holds = (nodes: readonly Holder[], holder: Holder): boolean =>
-  nodes.some(({ nodeId, incarnation }) => nodeId === holder.nodeId && incarnation === holder.incarnation);
+  nodes.some((node) => sameHolder(node, holder));

@@ -6,10 +6,12 @@ import type { Logger } from 'pino';
 import { type CascadePlan, planCascade } from '#routing/cascade-plan.ts';
 import {
   activeOrigin,
+  isHeld,
   type OriginClaim,
   type RegionClaim,
   regionClaimOf,
   type StreamClaims,
+  sameHolder,
 } from '#routing/claims.ts';
 import { type NodeClient, NodeUnreachable } from '#routing/node-client.ts';
 import { type LegAnswer, type LegRequest, legAnswer } from '#routing/node-messages.ts';
@@ -230,7 +232,7 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     }
     if (plan.step === 'pull') {
       void this.#release();
-      const parent = nodes.find((node) => holds([node], plan.from));
+      const parent = nodes.find((node) => sameHolder(node, plan.from));
       return parent ? this.#pullFrom(parent, plan.from.epoch, nodes) : 'retry';
     }
     if (plan.step === 'cross') {
@@ -259,7 +261,9 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     const plan = planCascade({ claims, self, ownEpoch, alive: (holder) => holds(nodes, holder) });
     const doubted =
       plan.step === 'none' ? activeOrigin(claims) : plan.step === 'claim' ? plan.seen : undefined;
-    if (doubted?.region !== self.region || doubted.releasedAt !== undefined) return { plan, nodes };
+    // What this node has itself given up needs no probe.
+    if (doubted?.region !== self.region || !isHeld(doubted) || sameHolder(doubted, self))
+      return { plan, nodes };
     // The registry says that its holder is dead. It may have been away itself, and the node well.
     const node = await peers.revived(doubted);
     if (node === undefined) {

@@ -1,6 +1,6 @@
 // What this node was told of a stream's origins, for as long as its region's replica of the stream map does not show it.
 
-import { isHeld, type OriginClaim, type StreamClaims } from '#routing/claims.ts';
+import { isHeld, isSameItem, type OriginClaim, type StreamClaims } from '#routing/claims.ts';
 
 /** Milliseconds until the map's word counts again, whatever was told: replicas are usually a second behind. */
 const GOOD_FOR = 10_000;
@@ -26,9 +26,7 @@ export class ToldClaims {
   mergedWith(read: StreamClaims): StreamClaims {
     let { origins } = read;
     for (const [key, { claim, until }] of this.#told) {
-      const shown = read.origins.find(
-        ({ region, priority }) => region === claim.region && priority === claim.priority,
-      );
+      const shown = read.origins.find((other) => isSameItem(other, claim));
       if (performance.now() > until || !isNewer(claim, shown)) this.#told.delete(key);
       else origins = [...origins.filter((other) => other !== shown), claim];
     }

@@ -2,6 +2,7 @@
 
 import {
   activeOrigin,
+  isHeld,
   type OriginClaim,
   type RegionClaim,
   regionClaimOf,
@@ -44,8 +45,7 @@ export function planCascade({ claims, self, ownEpoch, alive }: PlanRequest): Cas
     return { step: 'pull', origin, from: origin };
   }
   const secondary = regionClaimOf(claims, self.region);
-  if (secondary === undefined || secondary.releasedAt !== undefined)
-    return { step: 'claim', origin, seen: secondary };
+  if (secondary === undefined || !isHeld(secondary)) return { step: 'claim', origin, seen: secondary };
   if (sameHolder(secondary, self)) {
     // Claimed anew, the release that is on its way finds another epoch and changes nothing.
     if (ownEpoch !== secondary.epoch) return { step: 'claim', origin, seen: secondary };

@@ -83,6 +83,10 @@ export function precedes(a: OriginClaim, b: OriginClaim): boolean {
   return a.region > b.region;
 }
 
+/** Whether two claims are of one item of the map: a region has one for each priority. */
+export const isSameItem = (a: OriginClaim, b: OriginClaim): boolean =>
+  a.region === b.region && a.priority === b.priority;
+
 /** The epoch that a new origin claim must carry to be newer than every one that can be seen. */
 export const nextOriginEpoch = (claims: StreamClaims): number =>
   1 + Math.max(0, ...claims.origins.map((claim) => claim.epoch));

@@ -1,6 +1,6 @@
 // WHIP (RFC 9725): a publisher's offer to a node of the origin fleet.
 
-import { type OriginClaim, sameHolder } from '#routing/claims.ts';
+import { isHeld, type OriginClaim, sameHolder } from '#routing/claims.ts';
 import { streamName } from '#routing/names.ts';
 import { Problem, parse } from '#routing/problem.ts';
 import { signToken, type TokenClaims, verifyToken } from '#routing/tokens.ts';
@@ -23,7 +23,7 @@ async function post(event: HttpEvent): Promise<HttpAnswer> {
   // Not from the cache: a publish is rare, and two publishers must not pass each other by.
   const claims = await here.streamMap.read(stream, { consistent: true });
   const origins = await notVoid(here, claims.origins);
-  const taken = (claim: OriginClaim) => claim.releasedAt === undefined && claim.priority === priority;
+  const taken = (claim: OriginClaim) => isHeld(claim) && claim.priority === priority;
   if (origins.some((claim) => taken(claim) && claim.tokenId !== tokenId)) {
     const detail = `${stream} is being published with another token`;
     throw new Problem(409, 'stream-has-publisher', detail, { 'Retry-After': '10' });

@@ -14,7 +14,7 @@ import { type InstanceMetadata, startInstanceMetadata } from '#local/instance-me
 import { startWorld, type World } from '#local/world.ts';
 import { DynamoNodeRegistry } from '#routing/dynamo-node-registry.ts';
 import { useSessions } from './sessions.ts';
-import { eventually, newStream, nodesOf, readTree } from './support.ts';
+import { eventually, newStream, nodesOf, readTree, regionAt } from './support.ts';
 
 const run = promisify(execFile);
 const root = new URL('../../', import.meta.url).pathname;
@@ -65,11 +65,7 @@ describe.skipIf(!canMakeHosts())('as root, who can make hosts:', () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  const region = (index: number) => {
-    const found = world.regions[index];
-    if (!found) throw new Error(`no region ${index}`);
-    return found;
-  };
+  const region = (index: number) => regionAt(world, index);
   const tree = (stream: string) => readTree(stream, region(1), world.apiSecret);
   const { publish, watch } = useSessions({ publishToken: () => world.publishToken, tree });
 

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startWorld, type World } from '#local/world.ts';
 import { useSessions } from './sessions.ts';
-import { crossings, eventually, newStream, nodesOf, readTree, type Tree, whep } from './support.ts';
+import { crossings, eventually, newStream, nodesOf, readTree, regionAt, type Tree, whep } from './support.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -16,11 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-const region = (index: number) => {
-  const found = world.regions[index];
-  if (!found) throw new Error(`no region ${index}`);
-  return found;
-};
+const region = (index: number) => regionAt(world, index);
 const tree = (stream: string) => readTree(stream, region(1), world.apiSecret);
 const { publish, watch } = useSessions({ publishToken: () => world.publishToken, tree });
 /** Until the registry's picture of the loads is that of the sessions: none. */

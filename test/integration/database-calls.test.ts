@@ -10,7 +10,7 @@ import { DynamoStreamMap } from '#routing/dynamo-stream-map.ts';
 import { databaseActions, templates } from '#test/infra/stacks.ts';
 import { Publisher } from '#test/media/libwebrtc.ts';
 import { useSessions } from './sessions.ts';
-import { crossings, eventually, newStream, readTree, whip } from './support.ts';
+import { crossings, eventually, newStream, readTree, regionAt, whip } from './support.ts';
 
 const REGIONS = ['us-east-1', 'eu-west-1'];
 /** A role's own looks at its claims would count, too. */
@@ -56,11 +56,7 @@ describe.skipIf(!canMakeHosts())('as root, who can make hosts:', () => {
     await hosts?.close();
   });
 
-  const region = (index: number) => {
-    const found = world.regions[index];
-    if (!found) throw new Error(`no region ${index}`);
-    return found;
-  };
+  const region = (index: number) => regionAt(world, index);
   const tree = (stream: string) => readTree(stream, region(0), world.apiSecret);
   const { publish, watch } = useSessions({ publishToken: () => world.publishToken, tree });
   const registry = (id: string) => new DynamoNodeRegistry(database.documents, nodesTable(id));

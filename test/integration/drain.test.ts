@@ -7,7 +7,7 @@ import { startWorld, type World } from '#local/world.ts';
 import { DynamoNodeRegistry } from '#routing/dynamo-node-registry.ts';
 import type { Viewer } from '#test/media/libwebrtc.ts';
 import { useSessions } from './sessions.ts';
-import { crossings, eventually, newStream, nodesOf, readTree } from './support.ts';
+import { crossings, eventually, newStream, nodesOf, readTree, regionAt } from './support.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -20,11 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-const region = (index: number) => {
-  const found = world.regions[index];
-  if (!found) throw new Error(`no region ${index}`);
-  return found;
-};
+const region = (index: number) => regionAt(world, index);
 const tree = (stream: string) => readTree(stream, region(1), world.apiSecret);
 const { publish, watch } = useSessions({ publishToken: () => world.publishToken, tree });
 

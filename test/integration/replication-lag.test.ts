@@ -8,7 +8,17 @@ import { startWorld, type World } from '#local/world.ts';
 import { activeOrigin, type OriginClaim } from '#routing/claims.ts';
 import { DynamoStreamMap } from '#routing/dynamo-stream-map.ts';
 import { HttpError, Publisher, type PublishOptions, Viewer } from '#test/media/libwebrtc.ts';
-import { crossings, eventually, newStream, nodesOf, readTree, type Tree, whep, whip } from './support.ts';
+import {
+  crossings,
+  eventually,
+  newStream,
+  nodesOf,
+  readTree,
+  regionAt,
+  type Tree,
+  whep,
+  whip,
+} from './support.ts';
 
 const REGIONS = ['us-east-1', 'eu-west-1', 'ap-southeast-1'];
 /** What global tables are seen to take on a bad day, in ms. */
@@ -53,11 +63,7 @@ interface Region {
   id: string;
   api: string;
 }
-const region = (index: number): Region => {
-  const found = world.regions[index];
-  if (!found) throw new Error(`no region ${index}`);
-  return found;
-};
+const region = (index: number): Region => regionAt(world, index);
 
 async function publish(stream: string, at: Region, options: Partial<PublishOptions>): Promise<Publisher> {
   const publisher = await Publisher.start({ url: whip(at, stream), token: world.publishToken, ...options });

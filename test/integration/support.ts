@@ -16,6 +16,13 @@ export const regions = { us, eu, ap };
 export const whip = (region: { api: string }, stream: string) => `${region.api}/whip/${stream}`;
 export const whep = (region: { api: string }, stream: string) => `${region.api}/whep/${stream}`;
 
+/** A region of a world of the test's own. @throws Error when it has not so many. */
+export function regionAt<Region>({ regions: all }: { regions: readonly Region[] }, index: number): Region {
+  const found = all[index];
+  if (found === undefined) throw new Error(`no region ${index}`);
+  return found;
+}
+
 /** A stream name of its own for every test. */
 export const newStream = (what: string) => `${what}-${randomUUID().slice(0, 8)}`;
 

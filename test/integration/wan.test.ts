@@ -12,7 +12,7 @@ import { NodeClient } from '#routing/node-client.ts';
 import { nodeStatus } from '#routing/node-messages.ts';
 import type { Viewer } from '#test/media/libwebrtc.ts';
 import { useSessions } from './sessions.ts';
-import { crossings, eventually, newStream, readTree, type Tree } from './support.ts';
+import { crossings, eventually, newStream, readTree, regionAt, type Tree } from './support.ts';
 
 const REGIONS = ['us-east-1', 'eu-west-1'] as const;
 const PICTURES_PER_SECOND = 30;
@@ -59,11 +59,7 @@ describe.skipIf(!canMakeHosts())('as root, who can make hosts:', () => {
     await eventually(everythingOpen, (nodes) => nodes.every(({ open: { streams } }) => streams === 0));
   });
 
-  const region = (index: number) => {
-    const found = world.regions[index];
-    if (!found) throw new Error(`no region ${index}`);
-    return found;
-  };
+  const region = (index: number) => regionAt(world, index);
   const tree = (stream: string) => readTree(stream, region(0), world.apiSecret);
   const { publish, watch } = useSessions({ publishToken: () => world.publishToken, tree });
 

@@ -6,10 +6,10 @@ import { type MediaWorker, Workers } from '#media-fleet/workers.ts';
 
 export const silent = pino({ level: 'silent' });
 
-/** One worker on any free ports of the loopback, under addresses that can be told apart. */
-export const startWorkers = ({ publicAddress = '203.0.113.7' } = {}): Promise<Workers> =>
+/** Workers on any free ports of the loopback, under addresses that can be told apart. */
+export const startWorkers = ({ count = 1, publicAddress = '203.0.113.7' } = {}): Promise<Workers> =>
   Workers.start({
-    count: 1,
+    count,
     listenAddress: '127.0.0.1',
     publicAddress,
     crossingAddress: publicAddress,

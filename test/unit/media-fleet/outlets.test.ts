@@ -8,8 +8,8 @@ import type { Outlet } from '#media-fleet/outlet.ts';
 import { type OutletPlace, Outlets } from '#media-fleet/outlets.ts';
 import { publish } from '#media-fleet/publication.ts';
 import { readOffer } from '#media-fleet/sdp/offer.ts';
-import { type MediaWorker, Workers } from '#media-fleet/workers.ts';
-import { type Hub, openHub, silent } from './media.ts';
+import type { MediaWorker, Workers } from '#media-fleet/workers.ts';
+import { type Hub, openHub, startWorkers } from './media.ts';
 import { plainOffer } from './sdp/offers.ts';
 
 let workers: Workers;
@@ -18,17 +18,7 @@ let other: MediaWorker;
 let outlets: Outlets;
 
 beforeEach(async () => {
-  workers = await Workers.start({
-    count: 2,
-    listenAddress: '127.0.0.1',
-    publicAddress: '203.0.113.7',
-    crossingAddress: '203.0.113.7',
-    privateAddress: '127.0.0.1',
-    firstPort: 0,
-    legPorts: { min: 20_000, max: 59_999 },
-    iceConsent: 10_000,
-    log: silent,
-  });
+  workers = await startWorkers({ count: 2 });
   home = await openHub(workers);
   await workers.createSessionTransport(home.media, home.router);
   other = workers.pick();

@@ -116,6 +116,18 @@ it('a pulse goes on past the turn of its 16-bit sequence numbers', async () => {
   for (const { hub } of [old, late]) hub.router.close();
 });
 
+/** A listener whose packets a test makes up, and the viewers of the beats that it heard. */
+async function listening() {
+  const transport = await parent.hub.router.createDirectTransport();
+  const consumer = await transport.consume({
+    producerId: parent.pulse.producer.id,
+    rtpCapabilities: parent.hub.router.rtpCapabilities,
+  });
+  const beats: number[] = [];
+  new PulseListener(consumer).on('beat', ({ viewers }) => beats.push(viewers));
+  return { consumer, beats };
+}
+
 /** A beat as the other end sent it when it was at this sequence number; its viewers are the number. */
 function beatOf(sequence: number, type = 0): Buffer {
   const packet = Buffer.alloc(21);
@@ -138,25 +150,13 @@ it.each<[string, number[], number[]]>([
   ['half a turn on', [0, 32_767, 65_534], [0, 32_767, 65_534]],
   ['more than half a turn on, which is late', [0, 32_769, 1], [0, 1]],
 ])('of beats that come %s those count that are news', async (_, sent, heardOf) => {
-  const transport = await parent.hub.router.createDirectTransport();
-  const consumer = await transport.consume({
-    producerId: parent.pulse.producer.id,
-    rtpCapabilities: parent.hub.router.rtpCapabilities,
-  });
-  const beats: number[] = [];
-  new PulseListener(consumer).on('beat', ({ viewers }) => beats.push(viewers));
+  const { consumer, beats } = await listening();
   for (const sequence of sent) consumer.emit('rtp', beatOf(sequence));
   expect(beats).toEqual(heardOf);
 });
 
 it('what is no beat does not count as the newest either', async () => {
-  const transport = await parent.hub.router.createDirectTransport();
-  const consumer = await transport.consume({
-    producerId: parent.pulse.producer.id,
-    rtpCapabilities: parent.hub.router.rtpCapabilities,
-  });
-  const beats: number[] = [];
-  new PulseListener(consumer).on('beat', ({ viewers }) => beats.push(viewers));
+  const { consumer, beats } = await listening();
   for (const packet of [beatOf(1), beatOf(9, 77), beatOf(2)]) consumer.emit('rtp', packet);
   expect(beats).toEqual([1, 2]);
 });

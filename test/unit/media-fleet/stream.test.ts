@@ -6,9 +6,9 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { readOffer } from '#media-fleet/sdp/offer.ts';
 import type { Stream } from '#media-fleet/stream.ts';
 import type { Viewer } from '#media-fleet/viewer.ts';
-import { type MediaWorker, Workers } from '#media-fleet/workers.ts';
+import type { MediaWorker, Workers } from '#media-fleet/workers.ts';
 import { askForLeg, feedByLeg, feedByPublisher, openStream, publisherOf, selfOf } from './legs.ts';
-import { silent } from './media.ts';
+import { startWorkers } from './media.ts';
 import { plainOffer } from './sdp/offers.ts';
 
 let workers: Workers;
@@ -22,17 +22,7 @@ afterEach(() => {
 });
 
 async function start(count: number): Promise<void> {
-  workers = await Workers.start({
-    count,
-    listenAddress: '127.0.0.1',
-    publicAddress: '203.0.113.7',
-    crossingAddress: '203.0.113.7',
-    privateAddress: '127.0.0.1',
-    firstPort: 0,
-    legPorts: { min: 20_000, max: 59_999 },
-    iceConsent: 10_000,
-    log: silent,
-  });
+  workers = await startWorkers({ count });
 }
 async function newStream(nodeId = 'i-here'): Promise<Stream> {
   const stream = await openStream(workers, { self: selfOf(nodeId) });
