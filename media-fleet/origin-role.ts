@@ -3,7 +3,16 @@
 import { EventEmitter } from 'node:events';
 import pRetry from 'p-retry';
 import type { Logger } from 'pino';
-import { isHeld, isSameItem, type OriginClaim, type StreamClaims, type Viewing } from '#routing/claims.ts';
+import {
+  givesWayTo,
+  isHeld,
+  isSameItem,
+  type OriginClaim,
+  type StreamClaims,
+  sameHolder,
+  type Takeover,
+  type Viewing,
+} from '#routing/claims.ts';
 import { type Flow, newOriginClaim, originStanding, shouldYield } from '#routing/origin-standing.ts';
 import { Problem } from '#routing/problem.ts';
 import type { RegionClient } from '#routing/region-client.ts';
@@ -20,6 +29,7 @@ export interface OriginRoleOptions {
   self: Self;
   priority: number;
   tokenId: string;
+  takeover: Takeover;
   viewing: Viewing;
   /** How the publisher's media comes in. */
   flow: { measure(): Promise<Flow> };
@@ -46,7 +56,7 @@ class Overtaken extends Error {}
 
 /**
  * Emits `active` when this origin is the stream's active one, `standby` when another goes first, `lost` when a newer
- * one of its own priority is there, or one of another token: then it must step down.
+ * one of its own priority is there, or one that its token does not take over: then it must step down.
  */
 export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: []; lost: [] }> {
   readonly #options: OriginRoleOptions;
@@ -237,14 +247,15 @@ export class OriginRole extends EventEmitter<{ active: [OriginClaim]; standby: [
   }
 
   /**
-   * Whether a publisher with another token has this priority. The function asked that before the POST; but two may have
+   * Whether a publisher that the token does not take over has this priority. The function asked that before the POST; but two may have
    * come at once. Whether the holder is dead can be known of this region's nodes only.
    */
   async #isTaken({ origins }: StreamClaims): Promise<boolean> {
-    const { self, tokenId, peers } = this.#options;
-    const rival = origins.find(
-      (claim) => isHeld(claim) && claim.priority === this.#priority && claim.tokenId !== tokenId,
-    );
+    const { self, tokenId, takeover, peers } = this.#options;
+    const token = { id: tokenId, takeover, priority: this.#priority };
+    // Our own claim may stand though its answer was lost.
+    const isOwn = (claim: OriginClaim) => sameHolder(claim, self) && this.holds(claim);
+    const rival = origins.find((claim) => givesWayTo(claim, token) && !isOwn(claim));
     if (rival === undefined) return false;
     return rival.region !== self.region || peers.isAlive(rival);
   }

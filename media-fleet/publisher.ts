@@ -16,7 +16,7 @@ import type { Workers } from './workers.ts';
 export interface PublisherOptions
   extends Omit<
     OriginRoleOptions,
-    'stream' | 'self' | 'priority' | 'tokenId' | 'viewing' | 'flow' | 'silence'
+    'stream' | 'self' | 'priority' | 'tokenId' | 'takeover' | 'viewing' | 'flow' | 'silence'
   > {
   request: WhipRequest;
   stream: Stream;
@@ -41,7 +41,7 @@ export class Publisher extends EventEmitter<{ active: [Source]; standby: []; end
   ) {
     super();
     this.session = session;
-    const { priority, tokenId, viewing } = request;
+    const { priority, tokenId, takeover, viewing } = request;
     const hasVideo = tracks.some(({ kind }) => kind === 'video');
     const silence = Math.max(options.timing.publisherSilence, hasVideo ? 0 : QUIET_SOUND);
     const role = new OriginRole({
@@ -49,6 +49,7 @@ export class Publisher extends EventEmitter<{ active: [Source]; standby: []; end
       self: stream.self,
       priority,
       tokenId,
+      takeover,
       viewing,
       flow: new FlowMeter(tracks, silence),
       silence,

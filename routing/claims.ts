@@ -7,6 +7,23 @@ import { incarnation, nodeId, regionId, streamName } from './names.ts';
 export const viewing = z.enum(['open', 'token']);
 export type Viewing = z.infer<typeof viewing>;
 
+/**
+ * What a publisher's token does to a publisher that is live at its priority: takes the stream over whoever that is, only
+ * where that has the same token, or never.
+ */
+export const takeover = z.enum(['always', 'same-token', 'never']);
+export type Takeover = z.infer<typeof takeover>;
+
+/** Whether a publisher with this token must leave the stream to the one that holds the claim. Who holds no claim is in nobody's way. */
+export const givesWayTo = (
+  claim: OriginClaim,
+  token: { id: string; takeover: Takeover; priority: number },
+): boolean =>
+  isHeld(claim) &&
+  claim.priority === token.priority &&
+  token.takeover !== 'always' &&
+  (token.takeover === 'never' || claim.tokenId !== token.id);
+
 /** Among a stream's redundant publishers the highest goes first. */
 export const originPriority = z.number().int().min(0).max(9);
 

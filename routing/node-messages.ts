@@ -1,7 +1,7 @@
 // What functions and nodes say to a node's control server, and what it answers: version 1.
 
 import * as z from 'zod';
-import { originClaim, originPriority, streamClaims, viewing } from './claims.ts';
+import { originClaim, originPriority, streamClaims, takeover, viewing } from './claims.ts';
 import { incarnation, nodeId, regionId, streamName } from './names.ts';
 import { nodeGroup, nodeLoad, nodeState } from './node-record.ts';
 
@@ -20,6 +20,8 @@ export const whipRequest = z.object({
   tokenId: z.string(),
   viewing,
   priority: originPriority,
+  /** A function of an earlier release does not say. */
+  takeover: takeover.default('same-token'),
 });
 export type WhipRequest = z.infer<typeof whipRequest>;
 

@@ -2,7 +2,7 @@
 
 import { errors, jwtVerify, SignJWT } from 'jose';
 import * as z from 'zod';
-import { originPriority, viewing } from './claims.ts';
+import { originPriority, takeover, viewing } from './claims.ts';
 import { regionId, streamName } from './names.ts';
 import { Problem } from './problem.ts';
 
@@ -21,6 +21,8 @@ const tokenClaims = z.object({
   region: regionId.optional(),
   /** Publish tokens: among redundant publishers the highest priority is the active origin. */
   priority: originPriority.default(0),
+  /** Publish tokens: what becomes of a publisher that is live at its priority. */
+  takeover: takeover.default('same-token'),
 });
 export type TokenClaims = z.infer<typeof tokenClaims>;
 export type TokenUse = TokenClaims['aud'];

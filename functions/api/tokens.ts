@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
-import { originPriority } from '#routing/claims.ts';
+import { originPriority, takeover } from '#routing/claims.ts';
 import { regionId, streamName } from '#routing/names.ts';
 import { Problem, parse } from '#routing/problem.ts';
 import { signToken } from '#routing/tokens.ts';
@@ -37,6 +37,8 @@ const newPublishToken = z.strictObject({
   originCluster: z.union([z.literal('auto'), regionId]).default('auto'),
   /** Among redundant publishers the highest is the active origin. */
   priority: originPriority.default(0),
+  /** What becomes of a publisher that is live at its priority. */
+  takeover: takeover.default('same-token'),
 });
 
 const newSubscribeToken = z.strictObject(common);
@@ -45,16 +47,20 @@ export async function createPublishToken(event: HttpEvent): Promise<HttpAnswer> 
   const { regions, tokenKey } = here;
   await requireSecret(here, event);
   const request = parse(newPublishToken, jsonBody(event), 'publish_token');
-  const { originCluster, subscribeRequiresAuth, priority } = request;
+  const { originCluster, subscribeRequiresAuth, priority, takeover } = request;
   if (originCluster !== 'auto' && regions.every(({ id }) => id !== originCluster)) {
     throw new Problem(400, 'invalid-request', `originCluster: there is no region ${originCluster}`);
   }
   const made = await make(tokenKey, 'publish', request, {
     viewing: subscribeRequiresAuth ? 'token' : 'open',
     priority,
+    takeover,
     ...(originCluster === 'auto' ? {} : { region: originCluster }),
   });
-  return json(200, { status: 'success', data: { ...made, subscribeRequiresAuth, originCluster, priority } });
+  return json(200, {
+    status: 'success',
+    data: { ...made, subscribeRequiresAuth, originCluster, priority, takeover },
+  });
 }
 
 export async function createSubscribeToken(event: HttpEvent): Promise<HttpAnswer> {

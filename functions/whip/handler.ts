@@ -1,6 +1,6 @@
 // WHIP (RFC 9725): a publisher's offer to a node of the origin fleet.
 
-import { isHeld, type OriginClaim, sameHolder } from '#routing/claims.ts';
+import { givesWayTo, type OriginClaim, sameHolder } from '#routing/claims.ts';
 import { streamName } from '#routing/names.ts';
 import { Problem, parse } from '#routing/problem.ts';
 import { signToken, type TokenClaims, verifyToken } from '#routing/tokens.ts';
@@ -19,13 +19,14 @@ async function post(event: HttpEvent): Promise<HttpAnswer> {
   const offer = sdpBody(event, 'application/sdp');
   if (token.region !== undefined && token.region !== here.region.id) return redirect(here, stream, token);
 
-  const { jti: tokenId, viewing, priority } = token;
+  const { jti: tokenId, viewing, priority, takeover } = token;
   // Not from the cache: a publish is rare, and two publishers must not pass each other by.
   const claims = await here.streamMap.read(stream, { consistent: true });
   const origins = await notVoid(here, claims.origins);
-  const taken = (claim: OriginClaim) => isHeld(claim) && claim.priority === priority;
-  if (origins.some((claim) => taken(claim) && claim.tokenId !== tokenId)) {
-    const detail = `${stream} is being published with another token`;
+  const inTheWay = origins.find((claim) => givesWayTo(claim, { id: tokenId, takeover, priority }));
+  if (inTheWay !== undefined) {
+    const by = inTheWay.tokenId === tokenId ? 'this token, which never takes over' : 'another token';
+    const detail = `${stream} is being published with ${by}`;
     throw new Problem(409, 'stream-has-publisher', detail, { 'Retry-After': '10' });
   }
   return openSession(here, {
@@ -34,7 +35,7 @@ async function post(event: HttpEvent): Promise<HttpAnswer> {
     group: 'origin',
     protected: true,
     urlToken: event.queryStringParameters?.token,
-    body: { v: 1, stream, offer, tokenId, viewing, priority },
+    body: { v: 1, stream, offer, tokenId, viewing, priority, takeover },
   });
 }
 

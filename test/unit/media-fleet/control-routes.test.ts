@@ -101,6 +101,7 @@ const whip: WhipRequest = {
   tokenId: 'token-1',
   viewing: 'open',
   priority: 0,
+  takeover: 'same-token',
 };
 const whep: WhepRequest = {
   v: 1,

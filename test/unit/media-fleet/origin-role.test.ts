@@ -61,6 +61,7 @@ function newRole(nodeId: string, changes: Partial<OriginRoleOptions> = {}): Orig
     self: selfOf(nodeId),
     priority: 0,
     tokenId: 'token-1',
+    takeover: 'same-token',
     viewing: 'open',
     flow: { measure: async () => ({ silentFor: 0, steadyFor: 60_000 }) },
     failback: true,
@@ -146,6 +147,27 @@ it('another token’s living publisher keeps the stream, though both came at onc
   const rival = newRole('i-2', { tokenId: 'token-2' });
   const lost = next(rival, 'lost');
   rival.take();
+  await lost;
+  expect(await origins()).toMatchObject([{ nodeId: 'i-1', epoch: 1 }]);
+});
+
+it('a token that always takes over supersedes another token’s publisher', async () => {
+  nodes = [nodeRecord({ ...selfOf('i-1'), heartbeatAt: Date.now() })];
+  const first = newRole('i-1');
+  await active(first);
+  const lost = next(first, 'lost');
+  const newcomer = newRole('i-2', { tokenId: 'token-2', takeover: 'always' });
+  expect(await active(newcomer)).toMatchObject({ nodeId: 'i-2', epoch: 2 });
+  first.check();
+  await lost;
+});
+
+it('a token that never takes over leaves the stream even to its own publisher', async () => {
+  nodes = [nodeRecord({ ...selfOf('i-1'), heartbeatAt: Date.now() })];
+  await active(newRole('i-1'));
+  const newcomer = newRole('i-2', { takeover: 'never' });
+  const lost = next(newcomer, 'lost');
+  newcomer.take();
   await lost;
   expect(await origins()).toMatchObject([{ nodeId: 'i-1', epoch: 1 }]);
 });

@@ -87,7 +87,15 @@ it('its own claims of the stream are released, and nobody else’s', async () =>
 /** A publisher whose DTLS is said to be connected: no packet of it ever comes. */
 async function connected(stream: string, priority: number, ssrc = 1): Promise<Session> {
   const offer = plainOffer([/1001/g, `${ssrc}001`], [/2001/g, `${ssrc}002`], [/2002/g, `${ssrc}003`]);
-  const request: WhipRequest = { v: 1, stream, offer, tokenId: 'token-1', viewing: 'open', priority };
+  const request: WhipRequest = {
+    v: 1,
+    stream,
+    offer,
+    tokenId: 'token-1',
+    viewing: 'open',
+    priority,
+    takeover: 'same-token',
+  };
   const { session } = await streams.publish(request);
   session.emit('connected');
   return session;

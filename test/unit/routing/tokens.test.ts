@@ -37,6 +37,7 @@ it('a token says for what it was signed, with the defaults filled in', async () 
     stream: 'concert',
     viewing: 'open',
     priority: 0,
+    takeover: 'same-token',
   });
 });
 

@@ -46,7 +46,11 @@ it('a publish token publishes its stream, for a day, by the defaults', async () 
     },
   });
   const token = tokenIn(json);
-  expect(await check(token, 'publish', 'concert')).toMatchObject({ viewing: 'open', priority: 0 });
+  expect(await check(token, 'publish', 'concert')).toMatchObject({
+    viewing: 'open',
+    priority: 0,
+    takeover: 'same-token',
+  });
   await expect(check(token, 'publish', 'other')).rejects.toMatchObject({ status: 401 });
   await expect(check(token, 'subscribe', 'concert')).rejects.toMatchObject({ status: 401 });
 });
@@ -57,6 +61,7 @@ it('a publish token carries what was asked for', async () => {
     subscribeRequiresAuth: true,
     originCluster: 'us-east-1',
     priority: 4,
+    takeover: 'never',
     expires: 60,
   };
   const { json } = await create('publish_token', asked);
@@ -64,6 +69,7 @@ it('a publish token carries what was asked for', async () => {
     viewing: 'token',
     region: 'us-east-1',
     priority: 4,
+    takeover: 'never',
   });
 });
 

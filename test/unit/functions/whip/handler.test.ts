@@ -96,6 +96,20 @@ it.each([
   expect((await post(bearer(await token()))).status, 'no node, but no conflict').toBe(503);
 });
 
+it('a token that always takes over is let through to another token’s stream', async () => {
+  await publishElsewhere({ tokenId: 'another' });
+  expect((await post(bearer(await token({ takeover: 'always' })))).status).toBe(503);
+});
+
+it('a token that never takes over is refused while its own publisher is live', async () => {
+  await publishElsewhere({ tokenId: 'token-1' });
+  const answer = await post(bearer(await token({ takeover: 'never' })));
+  expect(answer).toMatchObject({
+    status: 409,
+    json: { detail: `${stream} is being published with this token, which never takes over` },
+  });
+});
+
 it('a void claim of this region does not hide another region’s publisher', async () => {
   await publishElsewhere({ region: 'eu-west-1', nodeId: 'i-dead', tokenId: 'another' });
   await publishElsewhere({ region: 'us-east-1', tokenId: 'another' });
