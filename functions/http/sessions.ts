@@ -85,6 +85,8 @@ export async function openSession(context: FunctionContext, request: OpenRequest
       const session = await context.nodes.callOrDoubt(node, call, Math.ceil(context.timing.call / DOUBT));
       return created(context, request, node, session);
     } catch (error) {
+      // What was refused takes no room: a burst of bad offers must not make the region look full.
+      node.load[kind] -= 1;
       if (isClientFault(error)) throw error;
       last = error;
       exclude.add(node.nodeId);
