@@ -8,6 +8,7 @@ import type { BenchResult } from './result.ts';
 const BENCHES: Readonly<Record<string, () => Promise<{ run: () => Promise<BenchResult> }>>> = {
   join: () => import('./join.ts'),
   idle: () => import('./idle.ts'),
+  control: () => import('./control.ts'),
 };
 
 /** Above this load per core the figures would be the other programs'. */

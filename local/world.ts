@@ -65,6 +65,8 @@ export interface World {
   /** What calls to nodes are signed with. */
   clusterKey: Uint8Array;
   nodes: readonly LocalNode[];
+  /** What a region's functions are started with. */
+  functionEnvironment: (region: string) => Record<string, string>;
   /** What another node of a region would be started with, its instance's metadata aside. */
   nodeEnvironment: (region: string, group: NodeGroup, address?: string) => Record<string, string>;
   gateways: readonly Child[];
@@ -180,11 +182,18 @@ export async function startWorld({
       MERIDIAN_STREAMS_TABLE: STREAMS_TABLE,
       MERIDIAN_CLUSTER_KEY: clusterKey.toString('base64'),
     };
-    const functionKeys = {
+    const sessionKey = randomBytes(32);
+    const functionEnvironment: World['functionEnvironment'] = (region) => ({
+      ...shared,
+      MERIDIAN_REGION: region,
+      MERIDIAN_DYNAMODB_ENDPOINT: databaseOf(region).endpoint,
+      MERIDIAN_NODES_TABLE: nodesTable(region),
       MERIDIAN_CONTROL_TABLE: CONTROL_TABLE,
       MERIDIAN_TOKEN_KEY: tokenKey.toString('base64'),
-      MERIDIAN_SESSION_KEY: randomBytes(32).toString('base64'),
-    };
+      MERIDIAN_SESSION_KEY: sessionKey.toString('base64'),
+      ...env,
+      ...regionEnv[region],
+    });
 
     const gateways = sockets.map(
       ({ addresses, api: { id } }) =>
@@ -193,16 +202,10 @@ export async function startWorld({
           script: fileURLToPath(new URL('./gateway/main.ts', import.meta.url)),
           args: ['--region', id],
           env: {
-            ...shared,
-            ...functionKeys,
-            MERIDIAN_REGION: id,
-            MERIDIAN_DYNAMODB_ENDPOINT: databaseOf(id).endpoint,
-            MERIDIAN_NODES_TABLE: nodesTable(id),
             // As nodes: what is worth a look.
             POWERTOOLS_SERVICE_NAME: `gateway ${id}`,
             POWERTOOLS_LOG_LEVEL: 'WARN',
-            ...env,
-            ...regionEnv[id],
+            ...functionEnvironment(id),
           },
           restart,
           equip: async (gateway) => {
@@ -268,6 +271,7 @@ export async function startWorld({
       tokenKey,
       clusterKey,
       nodes,
+      functionEnvironment,
       nodeEnvironment,
       gateways,
       close,
