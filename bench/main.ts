@@ -9,6 +9,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run: () => Promise<BenchR
   join: () => import('./join.ts'),
   idle: () => import('./idle.ts'),
   control: () => import('./control.ts'),
+  'hot-stream': () => import('./hot-stream.ts'),
 };
 
 /** Above this load per core the figures would be the other programs'. */

@@ -30,6 +30,7 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
   readonly #flowsAt: number;
   #flowing: NodeJS.Timeout | undefined;
   #viewers = 0;
+  #heard = false;
   #isRetired = false;
   #closed = false;
 
@@ -110,6 +111,11 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
     return this.#viewers;
   }
 
+  /** Whether the child has the stream, as its first beat says: before, it can feed nobody. */
+  get heard(): boolean {
+    return this.#heard;
+  }
+
   /** The child was told to go: what it does not close itself is closed for it. */
   retire(): void {
     if (this.#isRetired) return;
@@ -129,6 +135,7 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
 
   #beat(viewers: number): void {
     if (this.#closed) return;
+    this.#heard = true;
     this.#silence.heard();
     if (viewers === this.#viewers) return;
     if (viewers > 0 !== this.#viewers > 0) this.#letFlow(viewers > 0);

@@ -112,11 +112,11 @@ export class Children extends EventEmitter<{ usage: [] }> {
     return leg.answer;
   }
 
-  /** Children of this region, to be asked instead: so a region grows a tree. */
+  /** Children of this region that have the stream, to be asked instead: so a region grows a tree. */
   #elsewhere(request: LegRequest): LegAnswer {
     const { self, name } = this.#options.stream;
     const nodeIds = this.legs
-      .filter(({ child }) => child.region === self.region && child.nodeId !== request.nodeId)
+      .filter(({ child, heard }) => heard && child.region === self.region && child.nodeId !== request.nodeId)
       .map(({ child }) => child.nodeId);
     if (nodeIds.length > 0) return { v: 1, result: 'elsewhere', nodeIds };
     const detail = `node ${self.nodeId} feeds ${this.#options.maxChildren} legs of ${name} already`;

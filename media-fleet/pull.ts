@@ -49,8 +49,11 @@ export type PullEnd = 'stream-ended' | 'unused' | 'superseded' | 'replaced' | 'f
 const FIRST_ATTEMPTS = 4;
 /** How often a node that lost its origin looks for the next one, in the time of an origin's own checks. */
 const ORPHAN_LOOKS = 4;
-/** Between attempts, in ms, times a random factor so that a region's edges do not ask in step. */
-const BACKOFF = { first: 20, most: 1_000 };
+/**
+ * Between attempts, in ms, times a random factor so that a region's edges do not ask in step; `mostOfFull` where the
+ * parents have no room, which comes with the legs that are being made.
+ */
+const BACKOFF = { first: 20, most: 1_000, mostOfFull: 200 };
 
 type Crossing = { origin: OriginClaim; epoch: number };
 
@@ -169,17 +172,17 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     const { name: stream } = this.#stream;
     let claims = hint;
     let failures = 0;
-    let gone = false;
     let lostAt = performance.now();
     while (!this.#ended) {
       let step: 'attached' | 'lost' | 'retry';
+      let refusal: Problem | undefined;
       try {
         claims ??= await this.#read();
         step = await this.#step(claims);
       } catch (error) {
         if (this.#ended) return;
         if (!this.#settled && !isPassing(error)) throw error;
-        gone = error instanceof Problem && error.status === 410;
+        refusal = error instanceof Problem ? error : undefined;
         log.info({ err: error, stream }, 'no leg yet; trying again');
         step = 'retry';
       }
@@ -202,15 +205,20 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
         await this.#pause(Math.min(left, (timing.claimCheck / ORPHAN_LOOKS) * (0.75 + Math.random() / 2)));
       } else {
         failures += 1;
-        if (!this.#settled && failures >= FIRST_ATTEMPTS) {
+        const waited = performance.now() - lostAt;
+        // Many came at once: those that were first will have room for children of their own in a moment.
+        const isFull = refusal?.code === 'no-room';
+        const isPatient = isFull && waited < timing.call;
+        if (!this.#settled && failures >= FIRST_ATTEMPTS && !isPatient) {
           // The origin's region says that there is none: the claim outlived its node.
-          throw gone ? notLive(stream) : this.#noParent();
+          throw refusal?.status === 410 ? notLive(stream) : this.#noParent();
         }
-        if (performance.now() - lostAt >= timing.publisherGrace + timing.nodeDeadAfter) {
+        if (waited >= timing.publisherGrace + timing.nodeDeadAfter) {
           this.close('stream-ended');
           return;
         }
-        await this.#pause(Math.min(BACKOFF.most, BACKOFF.first * 2 ** failures) * (0.5 + Math.random()));
+        const most = isFull ? BACKOFF.mostOfFull : BACKOFF.most;
+        await this.#pause(Math.min(most, BACKOFF.first * 2 ** failures) * (0.5 + Math.random()));
       }
     }
   }

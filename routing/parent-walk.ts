@@ -2,32 +2,51 @@
 
 import type { LegAnswer } from './node-messages.ts';
 import type { NodeRecord } from './node-record.ts';
-import { type Problem, unavailable } from './problem.ts';
+import { Problem, unavailable } from './problem.ts';
 
-/** How deep a child is sent: a tree of 32 children a node has a million leaves at level 4. */
-const MAX_DEPTH = 6;
+/** Nodes that are asked in all: a tree of 32 children a node has a million leaves at level 4, and some of them refuse. */
+const MAX_ASKED = 8;
 
 /**
- * Asks `first` for a leg, and one of those that it names instead, taken at random, until one feeds the child.
+ * Asks `first` for a leg, and those that it names instead, in any order, until one feeds the child. One that is named
+ * may have lost the stream, or have no room either: then the next is asked.
  * @param nodes where the named ones are looked up: the region's living nodes.
  * @param ask puts the request to a node.
- * @throws Problem 503 when none has room; what `ask` throws.
+ * @throws Problem 503 when none has room; what `ask` throws of `first`, and NodeUnreachable of any.
  */
 export async function askParents(
   first: NodeRecord,
   nodes: readonly NodeRecord[],
   ask: (node: NodeRecord) => Promise<LegAnswer>,
 ): Promise<Exclude<LegAnswer, { result: 'elsewhere' }>> {
-  let asked = first;
-  for (let depth = 0; depth < MAX_DEPTH; depth += 1) {
-    const answer = await ask(asked);
+  const known = new Set([first.nodeId]);
+  const next = [first];
+  for (let asked = 0; asked < MAX_ASKED; asked += 1) {
+    const node = next.pop();
+    if (node === undefined) break;
+    const answer = await ask(node).catch((error: unknown) => {
+      if (node !== first && error instanceof Problem) return undefined;
+      throw error;
+    });
+    if (answer === undefined) continue;
     if (answer.result !== 'elsewhere') return answer;
-    const named = nodes.filter(({ nodeId }) => answer.nodeIds.includes(nodeId));
-    const next = named[Math.floor(Math.random() * named.length)];
-    if (next === undefined) throw noRoom(first);
-    asked = next;
+    const named = nodes.filter(({ nodeId }) => answer.nodeIds.includes(nodeId) && !known.has(nodeId));
+    for (const { nodeId } of named) known.add(nodeId);
+    // Those below before those beside.
+    next.push(...shuffled(named));
   }
   throw noRoom(first);
+}
+
+/** In random order (Fisher and Yates). */
+function shuffled<T>(values: readonly T[]): T[] {
+  const mixed = [...values];
+  for (let at = mixed.length - 1; at > 0; at -= 1) {
+    const other = Math.floor(Math.random() * (at + 1));
+    const [a, b] = [mixed[at], mixed[other]];
+    if (a !== undefined && b !== undefined) [mixed[at], mixed[other]] = [b, a];
+  }
+  return mixed;
 }
 
 const noRoom = ({ region }: NodeRecord): Problem =>

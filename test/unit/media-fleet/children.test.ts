@@ -155,6 +155,7 @@ it('beyond the children that it feeds it names those of its region, and feeds th
   if (!one || !two || !three) throw new Error('no nodes');
   await feedByLeg(workers, { parent, child: one });
   await feedByLeg(workers, { parent, child: two });
+  await vi.waitFor(() => expect(parent.children.legs.every(({ heard }) => heard)).toBe(true));
   expect(await refusalOf(askForLeg(workers, { parent, child: three }))).toEqual({
     v: 1,
     result: 'elsewhere',
@@ -162,6 +163,15 @@ it('beyond the children that it feeds it names those of its region, and feeds th
   });
   await feedByLeg(workers, { parent, child: one });
   expect(fed().toSorted()).toEqual(['eu-west-1 one 1', 'eu-west-1 two 1']);
+});
+
+it('a child that has not got the stream yet is not named', async () => {
+  await feedByLeg(workers, { parent, child: await node('one') });
+  await vi.waitFor(() => expect(parent.children.legs[0]?.heard).toBe(true));
+  // Its leg stands, but does not feed it.
+  await askForLeg(workers, { parent, child: await node('two') });
+  const refusal = await refusalOf(askForLeg(workers, { parent, child: await node('three') }));
+  expect(refusal).toEqual({ v: 1, result: 'elsewhere', nodeIds: ['one'] });
 });
 
 it('requests that come at once do not all get the last place', async () => {

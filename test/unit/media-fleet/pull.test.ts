@@ -17,7 +17,7 @@ import { DynamoStreamMap } from '#routing/dynamo-stream-map.ts';
 import { NodeClient } from '#routing/node-client.ts';
 import { cascadeRequest, legRequest } from '#routing/node-messages.ts';
 import type { NodeRecord } from '#routing/node-record.ts';
-import { Problem } from '#routing/problem.ts';
+import { Problem, unavailable } from '#routing/problem.ts';
 import { RegionClient } from '#routing/region-client.ts';
 import { RouteCache } from '#routing/route-cache.ts';
 import { timingFrom } from '#routing/timing.ts';
@@ -185,6 +185,17 @@ it('an origin that its region does not know any more is a 409, and leaves no cla
   await expect(pull().nextLeg()).rejects.toMatchObject({ status: 409 });
   await context.background.settled(5_000);
   expect(await secondary()).toHaveProperty('releasedAt');
+});
+
+it('an origin that cannot feed or name anybody yet is asked again for as long as a call may take', async () => {
+  await isLive();
+  const feed = vi.spyOn(origin.children, 'feed');
+  const full = 6;
+  for (let count = 0; count < full; count += 1)
+    feed.mockRejectedValueOnce(unavailable('no-room', 'its children have only just come'));
+  await pull().nextLeg();
+  expect(feed).toHaveBeenCalledTimes(full + 1);
+  expect(stream.source).toMatchObject({ parent: { nodeId: 'i-origin' } });
 });
 
 it('a viewer that comes between two legs waits for the next', async () => {
