@@ -76,13 +76,12 @@ async function tree(edges: number): Promise<BenchResult['rows'][number]> {
   const streamMap = new DynamoStreamMap(database.documents, STREAMS_TABLE);
   const records = Array.from({ length: edges + 1 }, (_, index) => edgeRecord(index));
   const nodes = new NodesHere(randomBytes(32));
-  const refused = () => Promise.reject(new Error('nothing registers here'));
   const context = {
     streamMap,
     peers: new Peers(
       new RouteCache({
         streamMap,
-        nodeRegistry: { list: async () => records, beat: refused, remove: refused },
+        nodeRegistry: { list: async () => records },
         maxAge: timing.routeCache,
       }),
       nodes,

@@ -10,6 +10,7 @@ import { json, regionApis, secretKey, setVariables } from '#routing/environment.
 import { type IceServers, iceServers } from '#routing/ice-servers.ts';
 import { regionId } from '#routing/names.ts';
 import { NodeClient } from '#routing/node-client.ts';
+import { NodeListStore } from '#routing/node-list-store.ts';
 import { aliveNodes, type NodeRecord } from '#routing/node-record.ts';
 import type { RegionApi } from '#routing/region-client.ts';
 import { RouteCache } from '#routing/route-cache.ts';
@@ -52,8 +53,8 @@ export interface FunctionContext {
   regionStates: () => Promise<RegionStates>;
   /** Evacuates a region, or lets it come back. */
   setEvacuated: (region: string, evacuated: boolean) => Promise<void>;
-  /** The region's living nodes. */
-  aliveNodes: () => Promise<NodeRecord[]>;
+  /** The region's living nodes; `exact`: one that has just come included. */
+  aliveNodes: (how?: { exact?: boolean }) => Promise<NodeRecord[]>;
 }
 
 /** @throws Error naming every variable that is missing or wrong. */
@@ -80,7 +81,13 @@ export function contextFrom(environment: NodeJS.ProcessEnv): FunctionContext {
   const streamMap = new DynamoStreamMap(dynamo, config.MERIDIAN_STREAMS_TABLE);
   const nodeRegistry = new DynamoNodeRegistry(dynamo, config.MERIDIAN_NODES_TABLE);
   const controlStore = new DynamoControlStore(dynamo, config.MERIDIAN_CONTROL_TABLE);
-  const routes = new RouteCache({ streamMap, nodeRegistry, maxAge: timing.routeCache });
+  const { nodeDeadAfter } = timing;
+  const routes = new RouteCache({
+    streamMap,
+    nodeRegistry,
+    nodeLists: { store: new NodeListStore(dynamo, config.MERIDIAN_NODES_TABLE), maxAge: nodeDeadAfter },
+    maxAge: timing.routeCache,
+  });
   const accounts = new LRUCache<string, { account: Account | undefined }>({
     max: REMEMBERED_SECRETS,
     ttl: SECRET_CACHE,
@@ -105,6 +112,9 @@ export function contextFrom(environment: NodeJS.ProcessEnv): FunctionContext {
     accountOf: async (secret) => (await accounts.forceFetch(secret)).account,
     regionStates: () => states.forceFetch('regions'),
     setEvacuated: (id, evacuated) => controlStore.setEvacuated(id, evacuated),
-    aliveNodes: async () => aliveNodes(await routes.nodes(), Date.now(), timing.nodeDeadAfter),
+    aliveNodes: async (how) => {
+      const { nodes, at } = await routes.nodes(how);
+      return aliveNodes(nodes, at, nodeDeadAfter);
+    },
   };
 }

@@ -99,7 +99,8 @@ export class RegionStack extends Stack {
   }
 
   #functions(network: Network, nodes: dynamodb.TableV2): Record<FunctionName, RegionFunction['function']> {
-    const readNodes: TableUse = { arn: nodes.tableArn, actions: ['dynamodb:Scan'] };
+    // A large region's list is one item (routing/node-list-store.ts).
+    const readNodes: TableUse = { arn: nodes.tableArn, actions: ['dynamodb:GetItem', 'dynamodb:Scan'] };
     const readClaims = this.#table(STREAMS_TABLE, ['dynamodb:Query']);
     const readSecrets = this.#table(CONTROL_TABLE, ['dynamodb:GetItem']);
     const uses: Record<FunctionName, { tables: TableUse[]; callsNodes: boolean }> = {
@@ -147,7 +148,7 @@ export class RegionStack extends Stack {
     });
     const allow = (actions: string[], resources: string[]) =>
       role.addToPolicy(new iam.PolicyStatement({ actions, resources }));
-    allow(['dynamodb:Scan', 'dynamodb:PutItem', 'dynamodb:DeleteItem'], [nodes.tableArn]);
+    allow(['dynamodb:GetItem', 'dynamodb:Scan', 'dynamodb:PutItem', 'dynamodb:DeleteItem'], [nodes.tableArn]);
     const claims = this.#table(STREAMS_TABLE, []);
     allow(['dynamodb:Query', 'dynamodb:Scan', 'dynamodb:PutItem', 'dynamodb:UpdateItem'], [claims.arn]);
     allow(['secretsmanager:GetSecretValue'], [secretArn(this.account, this.region, SECRETS.clusterKey)]);

@@ -13,7 +13,7 @@ import {
   whepRequest,
   whipRequest,
 } from '#routing/node-messages.ts';
-import type { NodeGroup, NodeLimits, NodeLoad, NodeState } from '#routing/node-record.ts';
+import type { NodeGroup, NodeLimits, NodeLoad, NodeRecord, NodeState } from '#routing/node-record.ts';
 import { Problem, parse, unavailable } from '#routing/problem.ts';
 import type { ControlRoute } from './control-server.ts';
 import type { Peers } from './peers.ts';
@@ -93,8 +93,12 @@ export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
       handle: async ({ body }) => {
         const request = parse(legRequest, body, 'leg');
         if (request.region === self.region) {
-          const child = (await peers.registered()).find(({ nodeId }) => nodeId === request.nodeId);
-          if (!child?.mediaAddresses.includes(request.ip)) {
+          const isChild = ({ nodeId, mediaAddresses }: NodeRecord) =>
+            nodeId === request.nodeId && mediaAddresses.includes(request.ip);
+          const isKnown =
+            (await peers.registered()).some(isChild) ||
+            (await peers.registered({ exact: true })).some(isChild);
+          if (!isKnown) {
             throw new Problem(
               403,
               'unknown-address',

@@ -7,6 +7,7 @@ import { dynamoDocuments } from '#routing/dynamo.ts';
 import { DynamoNodeRegistry } from '#routing/dynamo-node-registry.ts';
 import { DynamoStreamMap } from '#routing/dynamo-stream-map.ts';
 import { NodeClient } from '#routing/node-client.ts';
+import { NodeListStore } from '#routing/node-list-store.ts';
 import type { NodeLoad, NodeRecord, NodeState } from '#routing/node-record.ts';
 import { RegionClient } from '#routing/region-client.ts';
 import { RouteCache } from '#routing/route-cache.ts';
@@ -16,6 +17,7 @@ import type { NodeConfig } from './config.ts';
 import { controlRoutes } from './control-routes.ts';
 import { ControlServer } from './control-server.ts';
 import { drain } from './drain.ts';
+import { NodeListKeeper } from './node-list-keeper.ts';
 import { Peers } from './peers.ts';
 import { Registration } from './registration.ts';
 import { Streams } from './streams.ts';
@@ -52,7 +54,13 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
     closers.push(() => documents.destroy());
     const registry = new DynamoNodeRegistry(documents, config.MERIDIAN_NODES_TABLE);
     const streamMap = new DynamoStreamMap(documents, config.MERIDIAN_STREAMS_TABLE);
-    const routes = new RouteCache({ streamMap, nodeRegistry: registry, maxAge: timing.routeCache });
+    const nodeLists = new NodeListStore(documents, config.MERIDIAN_NODES_TABLE);
+    const routes = new RouteCache({
+      streamMap,
+      nodeRegistry: registry,
+      nodeLists: { store: nodeLists, maxAge: timing.nodeDeadAfter },
+      maxAge: timing.routeCache,
+    });
     const nodes = new NodeClient(config.MERIDIAN_CLUSTER_KEY);
     closers.push(() => nodes.close());
     const regions = new RegionClient({
@@ -147,6 +155,8 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
     });
     const registration = await Registration.start({ registry, record, interval: timing.heartbeat, log });
     closers.push(() => registration.close());
+    const listKeeper = new NodeListKeeper({ self, registry, store: nodeLists, timing, log });
+    closers.push(() => listKeeper.close());
     log.info({ region, incarnation: self.incarnation }, 'serving');
     return {
       nodeId,

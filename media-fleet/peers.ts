@@ -3,6 +3,7 @@
 import { LRUCache } from 'lru-cache';
 import { sameHolder } from '#routing/claims.ts';
 import type { NodeClient } from '#routing/node-client.ts';
+import type { NodeList } from '#routing/node-list-store.ts';
 import { nodeStatus } from '#routing/node-messages.ts';
 import { aliveNodes, type NodeRecord } from '#routing/node-record.ts';
 import { unavailable } from '#routing/problem.ts';
@@ -25,7 +26,7 @@ export class Peers {
   readonly #timing: Timing;
   /** When each of them last failed a probe, by the process's own clock. */
   readonly #suspects: LRUCache<string, number>;
-  #lastKnown: readonly NodeRecord[] | undefined;
+  #lastKnown: NodeList | undefined;
 
   constructor(routes: RouteCache, client: NodeClient, timing: Timing) {
     this.#routes = routes;
@@ -36,12 +37,17 @@ export class Peers {
   }
 
   /**
-   * The region's registered nodes, dead ones included. Without the registry: the last ones known.
+   * The region's registered nodes, dead ones included; `exact`: one that has just come, too. Without the registry: the
+   * last ones known.
    * @throws Problem 503 when none have been known yet: an empty list would make everybody dead.
    */
-  async registered(): Promise<readonly NodeRecord[]> {
+  async registered(how: { exact?: boolean } = {}): Promise<readonly NodeRecord[]> {
+    return (await this.#list(how)).nodes;
+  }
+
+  async #list(how: { exact?: boolean }): Promise<NodeList> {
     try {
-      this.#lastKnown = await this.#routes.nodes();
+      this.#lastKnown = await this.#routes.nodes(how);
     } catch (error) {
       // The registry does not answer; media must not suffer for it.
       if (this.#lastKnown === undefined)
@@ -51,22 +57,23 @@ export class Peers {
   }
 
   /** Those whose heartbeat is fresh. */
-  async beating(): Promise<readonly NodeRecord[]> {
-    return aliveNodes(await this.registered(), Date.now(), this.#timing.nodeDeadAfter);
+  async beating(how: { exact?: boolean } = {}): Promise<readonly NodeRecord[]> {
+    const { nodes, at } = await this.#list(how);
+    return aliveNodes(nodes, at, this.#timing.nodeDeadAfter);
   }
 
   /** Those of them, too, that did not fail a probe of ours. */
-  async alive(): Promise<readonly NodeRecord[]> {
-    return (await this.beating()).filter((node) => !this.#isSuspect(node));
+  async alive(how: { exact?: boolean } = {}): Promise<readonly NodeRecord[]> {
+    return (await this.beating(how)).filter((node) => !this.#isSuspect(node));
   }
 
   async isAlive(holder: Holder): Promise<boolean> {
-    return holds(await this.alive(), holder);
+    return holds(await this.alive(), holder) || holds(await this.alive({ exact: true }), holder);
   }
 
   /** The record of a node that the registry holds for dead, if it still answers its control port. */
   async revived(holder: Holder): Promise<NodeRecord | undefined> {
-    const node = this.#lastKnown?.find((known) => sameHolder(known, holder));
+    const node = this.#lastKnown?.nodes.find((known) => sameHolder(known, holder));
     if (node === undefined) return undefined;
     const failedAt = this.#suspects.get(keyOf(node));
     if (failedAt !== undefined && performance.now() - failedAt < PROBE_COUNTS) return undefined;

@@ -261,17 +261,20 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
   /** The plan, and the nodes that it counted on. No plan: the claims have just changed. */
   async #plan(
     claims: StreamClaims,
+    { exact = false } = {},
   ): Promise<{ plan: CascadePlan | undefined; nodes: readonly NodeRecord[] }> {
     const { self } = this.#stream;
     const { peers } = this.#context;
     const ownEpoch = this.#claim?.epoch ?? 0;
-    const nodes = await peers.alive();
+    const nodes = await peers.alive({ exact });
     const plan = planCascade({ claims, self, ownEpoch, alive: (holder) => holds(nodes, holder) });
     const doubted =
       plan.step === 'none' ? activeOrigin(claims) : plan.step === 'claim' ? plan.seen : undefined;
     // What this node has itself given up needs no probe.
     if (doubted?.region !== self.region || !isHeld(doubted) || sameHolder(doubted, self))
       return { plan, nodes };
+    // Nobody's role is taken on the word of a list.
+    if (!exact) return this.#plan(claims, { exact: true });
     // The registry says that its holder is dead. It may have been away itself, and the node well.
     const node = await peers.revived(doubted);
     if (node === undefined) {

@@ -63,7 +63,7 @@ export class Sweep {
   /** @returns how many nodes live. */
   async #look(): Promise<number> {
     // One lost probe is no death: an origin whose claim goes loses its viewers for a moment.
-    const alive = await this.#options.peers.beating();
+    const alive = await this.#options.peers.beating({ exact: true });
     const living = alive
       .map(({ nodeId, incarnation }) => `${nodeId} ${incarnation}`)
       .sort()
@@ -99,7 +99,7 @@ export class Sweep {
   async look(claim: OriginClaim): Promise<boolean> {
     const { self, streamMap, peers } = this.#options;
     if (claim.region !== self.region || sameHolder(claim, self)) return false;
-    const node = (await peers.registered()).find((known) => sameHolder(known, claim));
+    const node = (await peers.registered({ exact: true })).find((known) => sameHolder(known, claim));
     if (node && (await peers.probe(node))) return false;
     const claims = await streamMap.read(claim.stream, { consistent: true });
     return replaceDeadOrigin(this.#options, claims, claim);

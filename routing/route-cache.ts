@@ -2,7 +2,7 @@
 
 import { LRUCache } from 'lru-cache';
 import type { StreamClaims } from './claims.ts';
-import type { NodeRecord } from './node-record.ts';
+import { type NodeList, type NodeListStore, SMALL_REGION } from './node-list-store.ts';
 import type { NodeRegistry } from './node-registry.ts';
 import type { StreamMap } from './stream-map.ts';
 
@@ -11,7 +11,9 @@ const REMEMBERED_STREAMS = 10_000;
 
 export interface RouteCacheOptions {
   streamMap: StreamMap;
-  nodeRegistry: NodeRegistry;
+  nodeRegistry: Pick<NodeRegistry, 'list'>;
+  /** Where a large region's list is, and how old it may be when it is read, in ms: as old as a living node's heartbeat. */
+  nodeLists?: { store: Pick<NodeListStore, 'read'>; maxAge: number };
   /** How long an answer is reused, in ms; 0 asks every time. */
   maxAge: number;
 }
@@ -19,9 +21,14 @@ export interface RouteCacheOptions {
 /** Reads through to the stream map and the registry; callers that ask at once share one read. */
 export class RouteCache {
   readonly #claims: LRUCache<string, StreamClaims>;
-  readonly #nodes: LRUCache<'nodes', NodeRecord[]>;
+  readonly #nodes: LRUCache<'nodes', NodeList>;
+  readonly #options: RouteCacheOptions;
+  /** Whether the region had more nodes at the last look than are read one by one. */
+  #isLarge = false;
 
-  constructor({ streamMap, nodeRegistry, maxAge }: RouteCacheOptions) {
+  constructor(options: RouteCacheOptions) {
+    const { streamMap, maxAge } = options;
+    this.#options = options;
     // ttl 0 would mean "for ever" to the cache; the smallest one expires before the next read.
     const ttl = Math.max(1, maxAge);
     this.#claims = new LRUCache({
@@ -29,7 +36,7 @@ export class RouteCache {
       ttl,
       fetchMethod: (stream) => streamMap.read(stream),
     });
-    this.#nodes = new LRUCache({ max: 1, ttl, fetchMethod: () => nodeRegistry.list() });
+    this.#nodes = new LRUCache({ max: 1, ttl, fetchMethod: () => this.#readNodes() });
   }
 
   /** The stream's claims, at most `maxAge` old; `fresh` by those who have learnt that they changed. */
@@ -37,8 +44,23 @@ export class RouteCache {
     return this.#claims.forceFetch(stream, { forceRefresh: fresh });
   }
 
-  /** The region's registered nodes, at most `maxAge` old. */
-  nodes(): Promise<NodeRecord[]> {
-    return this.#nodes.forceFetch('nodes');
+  /**
+   * The region's registered nodes, at most `maxAge` old; a large region's by its list, which may leave out one that has
+   * just come. `exact` by those to whom that would matter: by the nodes' own items.
+   */
+  nodes({ exact = false } = {}): Promise<NodeList> {
+    const forceRefresh = exact && this.#isLarge;
+    if (forceRefresh) this.#isLarge = false;
+    return this.#nodes.forceFetch('nodes', { forceRefresh });
+  }
+
+  async #readNodes(): Promise<NodeList> {
+    const { nodeRegistry, nodeLists } = this.#options;
+    const list = this.#isLarge ? await nodeLists?.store.read() : undefined;
+    if (list && nodeLists && Date.now() - list.at < nodeLists.maxAge) return list;
+    const at = Date.now();
+    const nodes = await nodeRegistry.list();
+    this.#isLarge = nodes.length > SMALL_REGION;
+    return { at, nodes };
   }
 }

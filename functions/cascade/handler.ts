@@ -70,8 +70,10 @@ async function askOrigin(
   if (origin === undefined) throw new Problem(410, 'stream-not-here', reason);
   // The map changed under the child, or the change has not arrived there yet, or not here.
   if (origin.region !== here.region.id) return { v: 1, result: 'stale', reason, origin };
-  const nodes = await here.aliveNodes();
-  const parent = nodes.find((node) => sameHolder(node, origin));
+  const find = (nodes: readonly NodeRecord[]) => nodes.find((node) => sameHolder(node, origin));
+  let nodes = await here.aliveNodes();
+  if (find(nodes) === undefined) nodes = await here.aliveNodes({ exact: true });
+  const parent = find(nodes);
   if (parent === undefined) throw gone(stream);
   try {
     return await askParents(parent, nodes, (node) => callNode(here, node, request));

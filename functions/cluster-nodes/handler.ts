@@ -24,9 +24,9 @@ const clusterNode = z.object({
 type ClusterNode = z.infer<typeof clusterNode>;
 
 async function nodesHere({ routes, timing, region }: FunctionContext): Promise<ClusterNode[]> {
-  const records = await routes.nodes();
-  const alive = new Set(aliveNodes(records, Date.now(), timing.nodeDeadAfter));
-  return records.map((record) => ({
+  const { nodes, at } = await routes.nodes();
+  const alive = new Set(aliveNodes(nodes, at, timing.nodeDeadAfter));
+  return nodes.map((record) => ({
     id: record.nodeId,
     ip: record.mediaAddresses.at(-1) ?? '',
     lastUpdateTime: record.heartbeatAt,

@@ -11,8 +11,11 @@ import { endpoint, type HttpAnswer } from '../http/endpoint.ts';
  */
 async function health(): Promise<HttpAnswer> {
   const { region, timing } = here;
-  const [nodes, { standings, evacuated }] = await Promise.all([here.routes.nodes(), here.regionStates()]);
-  const { canServe, groups } = capacityOf(nodes, Date.now(), timing.nodeDeadAfter);
+  const [{ nodes, at }, { standings, evacuated }] = await Promise.all([
+    here.routes.nodes(),
+    here.regionStates(),
+  ]);
+  const { canServe, groups } = capacityOf(nodes, at, timing.nodeDeadAfter);
   const out = standings.some((standing) => standing.region === region.id && standing.out);
   const healthy = canServe && !out;
   return json(healthy ? 200 : 503, {

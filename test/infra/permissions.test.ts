@@ -11,6 +11,7 @@ import { type DatabaseCall, type DatabaseFront, openDatabaseFront } from '#local
 import { DynamoControlStore } from '#routing/control-store.ts';
 import { dynamoDocuments } from '#routing/dynamo.ts';
 import { DynamoNodeRegistry } from '#routing/dynamo-node-registry.ts';
+import { SMALL_REGION } from '#routing/node-list-store.ts';
 import { DynamoStandingStore } from '#routing/standing-store.ts';
 import { call, type Handler } from '#test/unit/functions/events.ts';
 import { REGION, startRegion, type TestRegion } from '#test/unit/functions/region.ts';
@@ -36,6 +37,15 @@ beforeAll(async () => {
   // One that refuses: what is asked of the database comes before.
   await region.registry.beat(nodeRecord({ region: REGION, heartbeatAt: Date.now(), control: '127.0.0.1:9' }));
   await region.streamMap.claimOrigin(originClaim({ region: REGION }), undefined);
+  // The region is large, and the functions know: they look for its list first. These nodes have no room.
+  const limits = { publishers: 0, viewers: 0, cpu: 0.85 };
+  const nodeIds = Array.from({ length: SMALL_REGION }, (_, index) => `i-full-${index}`);
+  await Promise.all(
+    nodeIds.map((nodeId) =>
+      region.registry.beat(nodeRecord({ nodeId, limits, region: REGION, heartbeatAt: Date.now() })),
+    ),
+  );
+  await send('healthz', 'GET', '/healthz', {});
 });
 
 afterAll(() => front.close());

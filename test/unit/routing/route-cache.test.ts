@@ -1,6 +1,7 @@
 // What a warm process remembers of the stream map and the node list: for a moment, and one read for all who ask.
 
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { type NodeListStore, SMALL_REGION } from '#routing/node-list-store.ts';
 import type { NodeRegistry } from '#routing/node-registry.ts';
 import { RouteCache } from '#routing/route-cache.ts';
 import type { StreamMap } from '#routing/stream-map.ts';
@@ -18,13 +19,15 @@ const streamMap: StreamMap = {
   setYields: unused,
   held: unused,
 };
-const nodeRegistry: NodeRegistry = { beat: unused, remove: unused, list };
-const cache = (maxAge: number) => new RouteCache({ streamMap, nodeRegistry, maxAge });
+const readList = vi.fn<NodeListStore['read']>();
+const nodeLists = { store: { read: readList }, maxAge: 3_000 };
+const cache = (maxAge: number) => new RouteCache({ streamMap, nodeRegistry: { list }, nodeLists, maxAge });
 
 beforeEach(() => {
   stopClocks(1_790_000_000_000);
   read.mockReset().mockImplementation(async (stream) => ({ ...claimsOf([]), stream }));
   list.mockReset().mockImplementation(async () => [nodeRecord()]);
+  readList.mockReset();
 });
 afterEach(startClocks);
 
@@ -82,4 +85,48 @@ it('a failed read of what had grown old is an error, not the old answer', async 
   vi.advanceTimersByTime(501);
   list.mockRejectedValueOnce(new Error('throttled'));
   await expect(routes.nodes()).rejects.toThrow('throttled');
+});
+
+it('a small region’s nodes are read one by one, without a look for a list', async () => {
+  const routes = cache(0);
+  for (let count = 0; count < 3; count += 1) {
+    await routes.nodes();
+    vi.advanceTimersByTime(2);
+  }
+  expect(list).toHaveBeenCalledTimes(3);
+  expect(readList).not.toHaveBeenCalled();
+});
+
+const many = Array.from({ length: SMALL_REGION + 1 }, (_, index) => nodeRecord({ nodeId: `i-${index}` }));
+
+it('a large region’s nodes are read from its list, until that is too old', async () => {
+  list.mockImplementation(async () => many);
+  const routes = cache(0);
+  const first = await routes.nodes();
+  const written = { at: Date.now(), nodes: many.slice(1) };
+  readList.mockImplementation(async () => written);
+  vi.advanceTimersByTime(2_997);
+  expect(await routes.nodes()).toBe(written);
+  vi.advanceTimersByTime(3);
+  expect(await routes.nodes()).toEqual({ at: first.at + 3_000, nodes: many });
+  expect(list).toHaveBeenCalledTimes(2);
+});
+
+it('where nobody has written the list they are read one by one', async () => {
+  list.mockImplementation(async () => many);
+  const routes = cache(0);
+  await routes.nodes();
+  vi.advanceTimersByTime(2);
+  expect(await routes.nodes()).toMatchObject({ nodes: many });
+  expect(readList).toHaveBeenCalledOnce();
+});
+
+it('who must know of a node that has just come reads past the list, and what is remembered of it', async () => {
+  list.mockImplementation(async () => many);
+  const routes = cache(500);
+  await routes.nodes();
+  readList.mockImplementation(async () => ({ at: Date.now(), nodes: [] }));
+  vi.advanceTimersByTime(501);
+  expect(await routes.nodes()).toMatchObject({ nodes: [] });
+  expect(await routes.nodes({ exact: true })).toMatchObject({ nodes: many });
 });
