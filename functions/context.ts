@@ -53,6 +53,8 @@ export interface FunctionContext {
   regionStates: () => Promise<RegionStates>;
   /** Evacuates a region, or lets it come back. */
   setEvacuated: (region: string, evacuated: boolean) => Promise<void>;
+  /** Spends a redirect's ticket; false when it was spent before. */
+  spendTicket: (id: string) => Promise<boolean>;
   /** The region's living nodes; `exact`: one that has just come included. */
   aliveNodes: (how?: { exact?: boolean }) => Promise<NodeRecord[]>;
 }
@@ -112,6 +114,7 @@ export function contextFrom(environment: NodeJS.ProcessEnv): FunctionContext {
     accountOf: async (secret) => (await accounts.forceFetch(secret)).account,
     regionStates: () => states.forceFetch('regions'),
     setEvacuated: (id, evacuated) => controlStore.setEvacuated(id, evacuated),
+    spendTicket: (id) => controlStore.spendTicket(id),
     aliveNodes: async (how) => {
       const { nodes, at } = await routes.nodes(how);
       return aliveNodes(nodes, at, nodeDeadAfter);

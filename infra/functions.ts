@@ -14,6 +14,8 @@ import type { Network } from './network.ts';
 export interface TableUse {
   arn: string;
   actions: readonly `dynamodb:${string}`[];
+  /** What the items' partition keys begin with; undefined: every item. */
+  keysFrom?: string;
 }
 
 export interface RegionFunctionProps {
@@ -71,8 +73,16 @@ export class RegionFunction extends Construct {
         ipv6AllowedForDualStack: true,
       }),
     });
-    for (const { arn, actions } of tables) {
-      role.addToPolicy(new iam.PolicyStatement({ actions: [...actions], resources: [arn] }));
+    for (const { arn, actions, keysFrom } of tables) {
+      role.addToPolicy(
+        new iam.PolicyStatement({
+          actions: [...actions],
+          resources: [arn],
+          ...(keysFrom !== undefined && {
+            conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${keysFrom}*`] } },
+          }),
+        }),
+      );
     }
     if (secrets.length > 0) {
       role.addToPolicy(

@@ -5,6 +5,7 @@ import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import type { FunctionName } from '#functions/routes.ts';
+import { TICKET } from '#routing/control-store.ts';
 import { nodeGroup } from '#routing/node-record.ts';
 import { timingFrom } from '#routing/timing.ts';
 import { Alarms } from './alarms.ts';
@@ -103,8 +104,9 @@ export class RegionStack extends Stack {
     const readNodes: TableUse = { arn: nodes.tableArn, actions: ['dynamodb:GetItem', 'dynamodb:Scan'] };
     const readClaims = this.#table(STREAMS_TABLE, ['dynamodb:Query']);
     const readSecrets = this.#table(CONTROL_TABLE, ['dynamodb:GetItem']);
+    const spendTickets: TableUse = { ...this.#table(CONTROL_TABLE, ['dynamodb:PutItem']), keysFrom: TICKET };
     const uses: Record<FunctionName, { tables: TableUse[]; callsNodes: boolean }> = {
-      whip: { tables: [readNodes, readClaims], callsNodes: true },
+      whip: { tables: [readNodes, readClaims, spendTickets], callsNodes: true },
       whep: { tables: [readNodes, readClaims], callsNodes: true },
       cascade: { tables: [readNodes, readClaims], callsNodes: true },
       api: {

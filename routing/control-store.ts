@@ -1,6 +1,8 @@
-// The control table: who may call the control API, and which regions are out. Secrets are stored as their SHA-256 only.
+// The control table: who may call the control API, which regions are out, and which tickets are spent. Secrets are stored
+// as their SHA-256 only.
 
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import {
   DeleteCommand,
   type DynamoDBDocumentClient,
@@ -23,6 +25,11 @@ export interface ControlStore {
   regions(): Promise<RegionStates>;
   /** An operator's word; the last one counts, wherever it was said. */
   setEvacuated(region: string, evacuated: boolean): Promise<void>;
+  /**
+   * Spends a redirect's ticket. Good within one region, where alone a ticket is taken: other regions hear of it later.
+   * @returns false when it was spent before.
+   */
+  spendTicket(id: string): Promise<boolean>;
 }
 
 export interface RegionStates {
@@ -34,6 +41,11 @@ export interface RegionStates {
 const REGIONS = 'REGIONS';
 const STANDING = 'STANDING#';
 const EVACUATION = 'EVACUATION#';
+
+/** Partition keys of spent tickets: all that the whip function may write (infra/region-stack.ts). */
+export const TICKET = 'TICKET#';
+/** Seconds for which a spent ticket is remembered: far longer than one is good for, whatever the clocks say. */
+const SPENT_TICKET_LIFE = 3_600;
 
 /** Where a region's standing is. */
 export const standingKey = (region: string) => ({ pk: REGIONS, sk: `${STANDING}${region}` });
@@ -89,5 +101,29 @@ export class DynamoControlStore implements ControlStore {
     const Item = { ...Key, since: new Date().toISOString() };
     if (evacuated) await this.#client.send(new PutCommand({ TableName: this.#table, Item }));
     else await this.#client.send(new DeleteCommand({ TableName: this.#table, Key }));
+  }
+
+  async spendTicket(id: string): Promise<boolean> {
+    // The SDK makes a request again whose answer was lost: our own write must not count as another's.
+    const spender = randomUUID();
+    try {
+      await this.#client.send(
+        new PutCommand({
+          TableName: this.#table,
+          Item: {
+            pk: `${TICKET}${id}`,
+            sk: 'TICKET',
+            spender,
+            expiresAt: Math.floor(Date.now() / 1_000) + SPENT_TICKET_LIFE,
+          },
+          ConditionExpression: 'attribute_not_exists(pk) OR spender = :spender',
+          ExpressionAttributeValues: { ':spender': spender },
+        }),
+      );
+      return true;
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return false;
+      throw error;
+    }
   }
 }

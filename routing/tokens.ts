@@ -23,6 +23,8 @@ const tokenClaims = z.object({
   priority: originPriority.default(0),
   /** Publish tokens: what becomes of a publisher that is live at its priority. */
   takeover: takeover.default('same-token'),
+  /** Of a redirect's ticket only: what it is spent by. A token that was given to somebody has none. */
+  ticket: z.uuid().optional(),
 });
 export type TokenClaims = z.infer<typeof tokenClaims>;
 export type TokenUse = TokenClaims['aud'];

@@ -1,9 +1,10 @@
 // WHIP (RFC 9725): a publisher's offer to a node of the origin fleet.
 
+import { randomUUID } from 'node:crypto';
 import { givesWayTo, type OriginClaim, sameHolder } from '#routing/claims.ts';
 import { streamName } from '#routing/names.ts';
 import { Problem, parse } from '#routing/problem.ts';
-import { signToken, type TokenClaims, verifyToken } from '#routing/tokens.ts';
+import { signToken, type TokenClaims, unauthorized, verifyToken } from '#routing/tokens.ts';
 import type { FunctionContext } from '../context.ts';
 import { here } from '../here.ts';
 import { bearerToken, endpoint, type HttpAnswer, type HttpEvent, pathParameter } from '../http/endpoint.ts';
@@ -17,9 +18,11 @@ async function post(event: HttpEvent): Promise<HttpAnswer> {
   const stream = parse(streamName, pathParameter(event, 'stream'), 'stream');
   const token = await verifyToken(here.tokenKey, bearerToken(event), { use: 'publish', stream });
   const offer = sdpBody(event, 'application/sdp');
-  if (token.region !== undefined && token.region !== here.region.id) return redirect(here, stream, token);
-
-  const { jti: tokenId, viewing, priority, takeover } = token;
+  const { jti: tokenId, viewing, priority, takeover, ticket } = token;
+  if (token.region !== undefined && token.region !== here.region.id) {
+    if (ticket === undefined) return redirect(here, stream, token);
+    throw notATicket(`the redirect's ticket in the URL is for ${token.region}, not for ${here.region.id}`);
+  }
   // Not from the cache: a publish is rare, and two publishers must not pass each other by.
   const claims = await here.streamMap.read(stream, { consistent: true });
   const origins = await notVoid(here, claims.origins);
@@ -28,6 +31,10 @@ async function post(event: HttpEvent): Promise<HttpAnswer> {
     const by = inTheWay.tokenId === tokenId ? 'this token, which never takes over' : 'another token';
     const detail = `${stream} is being published with ${by}`;
     throw new Problem(409, 'stream-has-publisher', detail, { 'Retry-After': '10' });
+  }
+  // Last of all: who corrects a request that was refused above may send it here again.
+  if (ticket !== undefined && !(await here.spendTicket(ticket))) {
+    throw notATicket("the redirect's ticket in the URL was used before");
   }
   return openSession(here, {
     use: 'whip',
@@ -51,9 +58,14 @@ async function notVoid(
   );
 }
 
+/** A ticket that opens nothing: the way to a new one is the way that the first one came. */
+const notATicket = (detail: string): Problem =>
+  unauthorized(`${detail}; POST to the global name again, with your token, for a new one`, 'invalid_token');
+
 /**
  * To the region that the token pins, by 307 (RFC 9725 section 4.6): with a ticket, for clients drop `Authorization` on
- * the way to another host. The ticket is the token itself, signed anew for a few seconds.
+ * the way to another host. The ticket is the token itself, signed anew for a few seconds and for one POST, for URLs
+ * are written into logs. At the session's URL it stays good, as every token does.
  */
 async function redirect(
   { regions, tokenKey }: FunctionContext,
@@ -70,6 +82,7 @@ async function redirect(
   }
   const ticket = await signToken(tokenKey, {
     ...token,
+    ticket: randomUUID(),
     expiresAt: Math.floor(Date.now() / 1000) + REDIRECT_TICKET_LIFE,
   });
   const location = new URL(`/whip/${encodeURIComponent(stream)}`, target.api);

@@ -16,7 +16,7 @@ import { DynamoStandingStore } from '#routing/standing-store.ts';
 import { call, type Handler } from '#test/unit/functions/events.ts';
 import { REGION, startRegion, type TestRegion } from '#test/unit/functions/region.ts';
 import { nodeRecord, originClaim } from '#test/unit/routing/samples.ts';
-import { databaseActions, otherActions, templates } from './stacks.ts';
+import { allowedKeys, databaseActions, otherActions, templates } from './stacks.ts';
 
 let front: DatabaseFront;
 let region: TestRegion;
@@ -61,7 +61,7 @@ const secret = () => ({ Authorization: `Bearer ${ownSecret}` });
 const requests: Record<FunctionName, () => Promise<unknown>[]> = {
   whip: () => [
     region
-      .token()
+      .token({ region: REGION, ticket: randomUUID() })
       .then((token) =>
         send('whip', 'POST', '/whip/concert', { ...sdp, Authorization: `Bearer ${token}` }, 'v=0\r\ns=-\r\n'),
       ),
@@ -114,6 +114,10 @@ it.each(names)('%s may do what it does, and nothing else', async (name) => {
   const made = front.calls.slice(before).map(actionOf);
   const allowed = databaseActions(regions[1], `Function${name.replaceAll('-', '')}`);
   expect([...new Set(made)].toSorted()).toEqual(allowed.toSorted());
+});
+
+it('of the control table, whip may write spent tickets only', () => {
+  expect(allowedKeys(regions[1], 'Functionwhip', CONTROL_TABLE)).toEqual(['TICKET#*']);
 });
 
 it('region-health may do what it does, and nothing else', async () => {

@@ -39,18 +39,26 @@ function templatesOf(deployment: Deployment, archives?: NodeArchives) {
 export const templates = (changes: Partial<DeploymentInput> = {}, archives?: NodeArchives) =>
   templatesOf(deploymentFrom(input(changes)), archives);
 
-/** What the roles whose names contain `role` may do, by action and resource. */
-function allowances(template: Template | undefined, role: string): { action: string; resource: string }[] {
+interface Statement {
+  Action: string | string[];
+  Resource: unknown;
+  Effect: string;
+  Condition?: Record<string, Record<string, unknown>>;
+}
+
+/** What the roles whose names contain `role` are allowed. */
+function allowed(template: Template | undefined, role: string): Statement[] {
   const policies = Object.values(template?.findResources('AWS::IAM::Policy') ?? {});
   const own = policies.filter(({ Properties }) => JSON.stringify(Properties.Roles).includes(role));
-  const statements: { Action: string | string[]; Resource: unknown; Effect: string }[] = own.flatMap(
-    ({ Properties }) => Properties.PolicyDocument.Statement,
+  const statements: Statement[] = own.flatMap(({ Properties }) => Properties.PolicyDocument.Statement);
+  return statements.filter(({ Effect }) => Effect === 'Allow');
+}
+
+/** What they may do, by action and resource. */
+function allowances(template: Template | undefined, role: string): { action: string; resource: string }[] {
+  return allowed(template, role).flatMap(({ Action, Resource }) =>
+    [Action].flat().map((action) => ({ action, resource: JSON.stringify(Resource) })),
   );
-  return statements
-    .filter(({ Effect }) => Effect === 'Allow')
-    .flatMap(({ Action, Resource }) =>
-      [Action].flat().map((action) => ({ action, resource: JSON.stringify(Resource) })),
-    );
 }
 
 /** What they may do with tables: `dynamodb:Query meridian-streams` … */
@@ -61,6 +69,12 @@ export const databaseActions = (template: Template | undefined, role: string): s
       const table = /table\/(meridian-[a-z]+)/.exec(resource)?.[1];
       return `${action} ${table ?? (resource.includes('NodesTable') ? 'meridian-nodes' : resource)}`;
     });
+
+/** By which partition keys they may use a table; undefined stands for a statement without a bound. */
+export const allowedKeys = (template: Template | undefined, role: string, table: string): unknown[] =>
+  allowed(template, role)
+    .filter(({ Resource }) => JSON.stringify(Resource).includes(`table/${table}`))
+    .flatMap(({ Condition }) => Condition?.['ForAllValues:StringLike']?.['dynamodb:LeadingKeys']);
 
 /** What they may do besides: `s3:GetObject` … */
 export const otherActions = (template: Template | undefined, role: string): string[] =>

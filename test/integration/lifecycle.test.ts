@@ -216,7 +216,7 @@ describe('tokens', () => {
     viewer.vanish();
   });
 
-  test('a token that pins a region leads there by 307, and the ticket in it is enough', async () => {
+  test('a token that pins a region leads there by 307, and the ticket in it is enough, once', async () => {
     const stream = newStream('pinned');
     const pinned = await token({ stream, region: regions.ap.id });
     const url = whip(regions.us, stream);
@@ -230,6 +230,14 @@ describe('tokens', () => {
       () => tree(stream),
       (state) => state?.origin?.region === regions.ap.id,
     );
-    publisher.vanish();
+    // From whoever has read the URL in a log.
+    await expect(post(location.href, await offerToSend())).rejects.toMatchObject({ status: 401 });
+    // The session goes on, and its own URL still takes the ticket.
+    expect((await live(stream)).origin?.region).toBe(regions.ap.id);
+    expect(new URL(publisher.session.location).searchParams.get('token')).toBe(
+      location.searchParams.get('token'),
+    );
+    await publisher.stop();
+    expect((await fetch(publisher.session.location, { method: 'DELETE' })).status).toBe(404);
   });
 });

@@ -1,7 +1,8 @@
-// API secrets in the control table: known by their hash, never stored.
+// The control table: API secrets are known by their hash, never stored; a ticket is spent once.
 
-import { ScanCommand } from '@aws-sdk/lib-dynamodb';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { randomUUID } from 'node:crypto';
+import { GetCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { CONTROL_TABLE, type Database, startDatabase } from '#local/database.ts';
 import { DynamoControlStore } from '#routing/control-store.ts';
 
@@ -32,4 +33,29 @@ it('does not store the secret itself', async () => {
   const { Items = [] } = await database.documents.send(new ScanCommand({ TableName: CONTROL_TABLE }));
   expect(Items.length).toBeGreaterThan(0);
   expect(JSON.stringify(Items)).not.toContain('plain-to-see');
+});
+
+it('a ticket is spent once, and remembered for longer than it is good', async () => {
+  const ticket = randomUUID();
+  const spent = await Promise.all([1, 2, 3].map(() => store.spendTicket(ticket)));
+  expect(spent.toSorted()).toEqual([false, false, true]);
+  expect(await store.spendTicket(randomUUID())).toBe(true);
+  const { Item } = await database.documents.send(
+    new GetCommand({ TableName: CONTROL_TABLE, Key: { pk: `TICKET#${ticket}`, sk: 'TICKET' } }),
+  );
+  expect(Item?.expiresAt - Date.now() / 1_000).toBeGreaterThan(60);
+});
+
+it('a write that the SDK makes again, its answer lost, is still the first', async () => {
+  const { middlewareStack } = database.documents;
+  middlewareStack.add(
+    (next) => async (request) => {
+      await next(request);
+      return next(request);
+    },
+    // Within the retries, around what is sent.
+    { step: 'finalizeRequest', priority: 'low', name: 'again' },
+  );
+  onTestFinished(() => void middlewareStack.remove('again'));
+  expect(await store.spendTicket(randomUUID())).toBe(true);
 });

@@ -1,5 +1,6 @@
 // WHIP as a publisher sees it, up to the point where a node is needed.
 
+import { randomUUID } from 'node:crypto';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
 import type { OriginClaim } from '#routing/claims.ts';
 import { originClaim } from '#test/unit/routing/samples.ts';
@@ -140,14 +141,66 @@ it('sends a publisher to the region that its token pins, with a ticket that work
     viewing: 'token',
   });
   expect(exp).toBeLessThanOrEqual(Date.now() / 1_000 + 16);
-  // The region that it pins is the other one there; here it is sent on once more, which shows that it is believed.
-  expect((await post({}, { path: `/whip/${stream}?token=${ticket}` })).status).toBe(307);
+  expect(claims.ticket, 'each has an id of its own').not.toBe(
+    payloadOf(new URL((await post(bearer(pinned))).headers.location ?? '').searchParams.get('token') ?? '')
+      .ticket,
+  );
+  // The region that it pins is the other one there: a ticket is not sent on, or it could be renewed for ever.
+  expect(await post({}, { path: `/whip/${stream}?token=${ticket}` })).toMatchObject({
+    status: 401,
+    json: { detail: expect.stringContaining('is for us-east-1, not for eu-west-1') },
+  });
   expect((await post({}, { path: `/whip/other?token=${ticket}` })).status).toBe(401);
 });
 
+/** What a redirect elsewhere would have sent here. */
+const ticketHere = async () =>
+  `/whip/${stream}?token=${await token({ region: 'eu-west-1', ticket: randomUUID() })}`;
+
+it('a ticket is good for one POST', async () => {
+  const path = await ticketHere();
+  expect((await post({}, { path })).status, 'no node, but the ticket was taken').toBe(503);
+  const again = await post({}, { path });
+  expect(again).toMatchObject({
+    status: 401,
+    json: {
+      type: 'urn:meridian:problem:unauthorized',
+      detail: expect.stringContaining('used before; POST to'),
+    },
+  });
+  expect(again.headers['www-authenticate']).toContain('error="invalid_token"');
+  expect((await post({}, { path: await ticketHere() })).status, 'another one').toBe(503);
+});
+
+it('of POSTs that come at once with one ticket, one is let in', async () => {
+  const path = await ticketHere();
+  const answers = await Promise.all([1, 2, 3, 4].map(() => post({}, { path })));
+  expect(answers.map(({ status }) => status).toSorted()).toEqual([401, 401, 401, 503]);
+});
+
+it('a request that is refused for itself does not spend its ticket', async () => {
+  const path = await ticketHere();
+  expect((await post({ 'Content-Type': 'text/plain' }, { path })).status).toBe(415);
+  expect((await post({}, { path, body: '' })).status).toBe(400);
+  await publishElsewhere({ tokenId: 'another' });
+  expect((await post({}, { path })).status).toBe(409);
+  const [claim] = (await region.streamMap.read(stream)).origins;
+  if (claim) await region.streamMap.release(claim);
+  expect((await post({}, { path })).status).toBe(503);
+  expect((await post({}, { path })).status).toBe(401);
+});
+
+it('the session’s URL takes a ticket that is spent and expired', async () => {
+  const spent = await token({ region: 'eu-west-1', ticket: randomUUID(), expiresAt: 1_000_000_000 });
+  const path = `/whip/${stream}/made.up?token=${spent}`;
+  expect((await call(handler, { method: 'DELETE', path })).status, 'not 401').toBe(404);
+});
+
 /** What a token says, unchecked. */
-function payloadOf(jwt: string): { exp: number } {
-  const payload: { exp: number } = JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString());
+function payloadOf(jwt: string): { exp: number; ticket?: string } {
+  const payload: { exp: number; ticket?: string } = JSON.parse(
+    Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString(),
+  );
   return payload;
 }
 
