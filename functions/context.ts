@@ -13,10 +13,12 @@ import { NodeClient } from '#routing/node-client.ts';
 import { NodeListStore } from '#routing/node-list-store.ts';
 import { aliveNodes, type NodeRecord } from '#routing/node-record.ts';
 import type { RegionApi } from '#routing/region-client.ts';
+import { RequestLimits, rateLimitsVariable } from '#routing/request-limits.ts';
 import { RouteCache } from '#routing/route-cache.ts';
 import { SessionUrls } from '#routing/session-url.ts';
 import type { StreamMap } from '#routing/stream-map.ts';
 import { type Timing, timingFrom } from '#routing/timing.ts';
+import { log } from './log.ts';
 
 /** Milliseconds for which a checked API secret is not asked for again: revocation takes effect within this. */
 const SECRET_CACHE = 5_000;
@@ -35,6 +37,7 @@ const environmentSchema = z.object({
   MERIDIAN_SESSION_KEY: secretKey,
   /** STUN and TURN servers that clients are told of: `[{"url":"turn:…","secret":"…"}]`. */
   MERIDIAN_ICE_SERVERS: json.pipe(iceServers).default([]),
+  MERIDIAN_RATE_LIMITS: rateLimitsVariable,
 });
 
 export interface FunctionContext {
@@ -47,6 +50,8 @@ export interface FunctionContext {
   sessionUrls: SessionUrls;
   tokenKey: Uint8Array;
   iceServers: IceServers;
+  /** This execution environment's own: each of a function's counts for itself. */
+  limits: RequestLimits;
   /** The account of an API secret, remembered for {@link SECRET_CACHE} ms. */
   accountOf: (apiSecret: string) => Promise<Account | undefined>;
   /** Which regions are out, remembered as routes are. */
@@ -111,6 +116,10 @@ export function contextFrom(environment: NodeJS.ProcessEnv): FunctionContext {
     sessionUrls: new SessionUrls(config.MERIDIAN_SESSION_KEY.slice(0, 32)),
     tokenKey: config.MERIDIAN_TOKEN_KEY,
     iceServers: config.MERIDIAN_ICE_SERVERS,
+    limits: new RequestLimits({
+      limits: config.MERIDIAN_RATE_LIMITS,
+      onRefusal: (refusal) => log.warn('a rate limit refuses requests', { ...refusal }),
+    }),
     accountOf: async (secret) => (await accounts.forceFetch(secret)).account,
     regionStates: () => states.forceFetch('regions'),
     setEvacuated: (id, evacuated) => controlStore.setEvacuated(id, evacuated),

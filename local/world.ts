@@ -181,6 +181,8 @@ export async function startWorld({
       MERIDIAN_REGIONS: JSON.stringify(apis),
       MERIDIAN_STREAMS_TABLE: STREAMS_TABLE,
       MERIDIAN_CLUSTER_KEY: clusterKey.toString('base64'),
+      // Every client here has one address: a bench or a test would be taken for a flood.
+      MERIDIAN_RATE_LIMITS: process.env.MERIDIAN_RATE_LIMITS ?? 'off',
     };
     const sessionKey = randomBytes(32);
     const functionEnvironment: World['functionEnvironment'] = (region) => ({

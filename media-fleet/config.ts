@@ -6,6 +6,7 @@ import * as z from 'zod';
 import { regionApis, secretKey, setVariables } from '#routing/environment.ts';
 import { nodeId, regionId } from '#routing/names.ts';
 import { nodeGroup } from '#routing/node-record.ts';
+import { rateLimitsVariable } from '#routing/request-limits.ts';
 import { type Timing, timingFrom } from '#routing/timing.ts';
 
 const portRange = z
@@ -50,6 +51,7 @@ const environmentSchema = z.object({
   MERIDIAN_MAX_PUBLISHERS: z.coerce.number().int().min(0).optional(),
   /** The share of its core at which the busiest worker takes no more sessions (Ant Media refuses at 75%). */
   MERIDIAN_CPU_LIMIT: z.coerce.number().min(0.05).max(1).default(0.85),
+  MERIDIAN_RATE_LIMITS: rateLimitsVariable,
   /** `ec2`: addresses and the node's id come from the instance's metadata service, and so does the word to start and end. */
   MERIDIAN_INSTANCE_METADATA: z.enum(['none', 'ec2']).default('none'),
   /** The Auto Scaling Group that waits for this node's drain. */

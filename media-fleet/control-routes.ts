@@ -15,6 +15,7 @@ import {
 } from '#routing/node-messages.ts';
 import type { NodeGroup, NodeLimits, NodeLoad, NodeRecord, NodeState } from '#routing/node-record.ts';
 import { Problem, parse, unavailable } from '#routing/problem.ts';
+import { publishKey, type RequestLimits } from '#routing/request-limits.ts';
 import type { ControlRoute } from './control-server.ts';
 import type { Peers } from './peers.ts';
 import type { Session } from './session.ts';
@@ -29,6 +30,8 @@ export interface ControlRoutesOptions {
   state: () => NodeState;
   load: () => NodeLoad;
   limits: NodeLimits;
+  /** Here the requests of all functions come together, each of which counts for itself. */
+  requestLimits: RequestLimits;
   streams: Streams;
   workers: Workers;
   peers: Peers;
@@ -43,13 +46,16 @@ const MAX_CONNECTING = 0.2;
 const MIN_CONNECTING = 10;
 
 export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
-  const { self, streams, workers, peers, sweep } = options;
+  const { self, streams, workers, peers, sweep, requestLimits } = options;
   return [
     {
       method: 'POST',
       path: '/v1/whip',
       handle: async ({ body }) => {
         const request = parse(whipRequest, body, 'whip');
+        const { from, tokenId, stream } = request;
+        if (from !== undefined) requestLimits.admit('publishPerAddress', from);
+        requestLimits.admit('publishPerToken', publishKey(tokenId, stream));
         admit(options, 'publishers');
         return sessionAnswer(await streams.publish(request));
       },
@@ -59,6 +65,7 @@ export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
       path: '/v1/whep',
       handle: async ({ body }) => {
         const request = parse(whepRequest, body, 'whep');
+        if (request.from !== undefined) requestLimits.admit('playPerAddress', request.from);
         admit(options, 'viewers');
         return sessionAnswer(await streams.watch(request));
       },
@@ -68,7 +75,9 @@ export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
       path: '/v1/sessions/{id}',
       handle: async ({ params, body }) => {
         const { fragment, ifMatch } = parse(patchRequest, body, 'patch');
-        return { v: 1, ...(await streams.session(params.id ?? '').patch(fragment, ifMatch)) };
+        const session = streams.session(params.id ?? '');
+        requestLimits.admit('changePerSession', session.id);
+        return { v: 1, ...(await session.patch(fragment, ifMatch)) };
       },
     },
     {

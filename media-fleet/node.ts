@@ -10,6 +10,7 @@ import { NodeClient } from '#routing/node-client.ts';
 import { NodeListStore } from '#routing/node-list-store.ts';
 import type { NodeLoad, NodeRecord, NodeState } from '#routing/node-record.ts';
 import { RegionClient } from '#routing/region-client.ts';
+import { RequestLimits } from '#routing/request-limits.ts';
 import { RouteCache } from '#routing/route-cache.ts';
 import { Background } from './background.ts';
 import { makeCertificate } from './certificate.ts';
@@ -133,6 +134,10 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
         state: () => state,
         load,
         limits,
+        requestLimits: new RequestLimits({
+          limits: config.MERIDIAN_RATE_LIMITS,
+          onRefusal: (refusal) => log.warn(refusal, 'a rate limit refuses requests'),
+        }),
         streams,
         workers,
         peers,

@@ -12,6 +12,9 @@ const v = z.literal(1);
 export const MAX_SDP_BYTES = 65_536;
 const sdp = z.string().min(1).max(MAX_SDP_BYTES);
 
+/** Whose request it is, for rate limits: an address, or an IPv6 /64. A function of an earlier release does not say. */
+const from = z.string().max(64).optional();
+
 /** `POST /v1/whip` */
 export const whipRequest = z.object({
   v,
@@ -22,6 +25,7 @@ export const whipRequest = z.object({
   priority: originPriority,
   /** A function of an earlier release does not say. */
   takeover: takeover.default('same-token'),
+  from,
 });
 export type WhipRequest = z.infer<typeof whipRequest>;
 
@@ -34,6 +38,7 @@ export const whepRequest = z.object({
   claims: streamClaims,
   /** The player asked for a counter-offer: the answer then holds our offer, and the player's answer follows. */
   counterOffer: z.boolean(),
+  from,
 });
 export type WhepRequest = z.infer<typeof whepRequest>;
 

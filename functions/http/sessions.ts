@@ -13,6 +13,7 @@ import { verifyToken } from '#routing/tokens.ts';
 import type { FunctionContext } from '../context.ts';
 import { bearerToken, type HttpAnswer, type HttpEvent, pathParameter } from './endpoint.ts';
 import { isMediaType, sdpBody } from './sdp.ts';
+import { sourceOf } from './source.ts';
 
 /** Nodes that are tried before the region counts as full. */
 const MAX_TRIES = 4;
@@ -33,6 +34,7 @@ const CLIENT_FAULTS: ReadonlySet<string> = new Set([
   'unknown-session',
   'wrong-entity-tag',
   'nothing-offered',
+  'too-many-requests',
 ]);
 
 const isClientFault = (error: unknown): boolean => error instanceof Problem && CLIENT_FAULTS.has(error.code);
@@ -186,17 +188,24 @@ export async function deleteSession(
   return { statusCode: 200 };
 }
 
+/**
+ * The session that a request's URL is for, its token checked.
+ * @throws Problem 404, 401, or 429 unless it is a DELETE: what ends a session is always welcome.
+ */
 async function openTicket(
   context: FunctionContext,
   use: 'whip' | 'whep',
   event: HttpEvent,
 ): Promise<SessionTicket> {
+  const isLimited = event.requestContext.http.method !== 'DELETE';
+  if (isLimited) context.limits.admit('changePerAddress', sourceOf(event));
   const stream = parse(streamName, pathParameter(event, 'stream'), 'stream');
   const ticket = await context.sessionUrls.open(pathParameter(event, 'session'), { use, stream });
   if (ticket.protected) {
     const check = { use: use === 'whip' ? 'publish' : 'subscribe', stream, mustBeFresh: false } as const;
     await verifyToken(context.tokenKey, bearerToken(event), check);
   }
+  if (isLimited) context.limits.admit('changePerSession', ticket.sessionId);
   return ticket;
 }
 

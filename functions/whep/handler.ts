@@ -8,8 +8,12 @@ import { here } from '../here.ts';
 import { bearerToken, endpoint, type HttpAnswer, type HttpEvent, pathParameter } from '../http/endpoint.ts';
 import { noContent, options, sdpBody } from '../http/sdp.ts';
 import { deleteSession, openSession, patchSession } from '../http/sessions.ts';
+import { sourceOf } from '../http/source.ts';
 
 async function post(event: HttpEvent): Promise<HttpAnswer> {
+  const from = sourceOf(event);
+  // Before all else, so that bad tokens count, too, and who is refused costs no call. Not by token: an audience shares one.
+  here.limits.admit('playPerAddress', from);
   const stream = parse(streamName, pathParameter(event, 'stream'), 'stream');
   const offer = sdpBody(event, 'application/sdp');
   const claims = await here.routes.claims(stream);
@@ -32,7 +36,7 @@ async function post(event: HttpEvent): Promise<HttpAnswer> {
     protected: isProtected,
     urlToken: event.queryStringParameters?.token,
     counterOffer: wantsCounterOffer(event),
-    body: { v: 1, stream, offer, claims, counterOffer: wantsCounterOffer(event) },
+    body: { v: 1, stream, offer, claims, counterOffer: wantsCounterOffer(event), from },
   });
 }
 

@@ -4,19 +4,25 @@ import { randomUUID } from 'node:crypto';
 import { givesWayTo, type OriginClaim, sameHolder } from '#routing/claims.ts';
 import { streamName } from '#routing/names.ts';
 import { Problem, parse } from '#routing/problem.ts';
+import { publishKey } from '#routing/request-limits.ts';
 import { signToken, type TokenClaims, unauthorized, verifyToken } from '#routing/tokens.ts';
 import type { FunctionContext } from '../context.ts';
 import { here } from '../here.ts';
 import { bearerToken, endpoint, type HttpAnswer, type HttpEvent, pathParameter } from '../http/endpoint.ts';
 import { noContent, options, sdpBody } from '../http/sdp.ts';
 import { deleteSession, openSession, patchSession } from '../http/sessions.ts';
+import { sourceOf } from '../http/source.ts';
 
 /** How long the ticket in a redirect is good for, in seconds: a client follows at once. */
 const REDIRECT_TICKET_LIFE = 15;
 
 async function post(event: HttpEvent): Promise<HttpAnswer> {
+  const from = sourceOf(event);
+  // Before all else, so that bad tokens count, too, and who is refused costs no call.
+  here.limits.admit('publishPerAddress', from);
   const stream = parse(streamName, pathParameter(event, 'stream'), 'stream');
   const token = await verifyToken(here.tokenKey, bearerToken(event), { use: 'publish', stream });
+  here.limits.admit('publishPerToken', publishKey(token.jti, stream));
   const offer = sdpBody(event, 'application/sdp');
   const { jti: tokenId, viewing, priority, takeover, ticket } = token;
   if (token.region !== undefined && token.region !== here.region.id) {
@@ -42,7 +48,7 @@ async function post(event: HttpEvent): Promise<HttpAnswer> {
     group: 'origin',
     protected: true,
     urlToken: event.queryStringParameters?.token,
-    body: { v: 1, stream, offer, tokenId, viewing, priority, takeover },
+    body: { v: 1, stream, offer, tokenId, viewing, priority, takeover, from },
   });
 }
 

@@ -38,6 +38,7 @@ it.each([
   ['MERIDIAN_CLUSTER_KEY', ''],
   ['MERIDIAN_DYNAMODB_ENDPOINT', 'localhost'],
   ['MERIDIAN_CALL_MS', 'soon'],
+  ['MERIDIAN_RATE_LIMITS', '{"playPerAddress":{"burst":1}}'],
 ])('refuses %s=%s and names it', (name, value) => {
   expect(() => contextFrom({ ...environment, [name]: value })).toThrow(name);
 });

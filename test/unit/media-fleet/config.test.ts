@@ -53,6 +53,7 @@ it.each([
   ['MERIDIAN_LEG_PORTS', '60000-70000'],
   ['MERIDIAN_MAX_CHILDREN', '0'],
   ['MERIDIAN_CPU_LIMIT', '1.1'],
+  ['MERIDIAN_RATE_LIMITS', '{"playPerAddress":{"burst":1}}'],
   ['MERIDIAN_CLUSTER_KEY', 'not base64!'],
   ['MERIDIAN_DYNAMODB_ENDPOINT', 'localhost'],
   ['MERIDIAN_REGIONS', '{'],

@@ -18,6 +18,7 @@ import {
 import type { NodeLimits, NodeRecord, NodeState } from '#routing/node-record.ts';
 import type { NodeRegistry } from '#routing/node-registry.ts';
 import { RegionClient } from '#routing/region-client.ts';
+import { RequestLimits, rateLimits } from '#routing/request-limits.ts';
 import { RouteCache } from '#routing/route-cache.ts';
 import type { StreamMap } from '#routing/stream-map.ts';
 import { timingFrom } from '#routing/timing.ts';
@@ -51,6 +52,7 @@ let routes: ControlRoute[];
 let limits: NodeLimits;
 let cpu: number;
 let state: NodeState;
+let clock: number;
 
 beforeAll(async () => {
   workers = await startWorkers();
@@ -63,6 +65,7 @@ beforeEach(() => {
   limits = { publishers: 1, viewers: 20, cpu: 0.85 };
   cpu = 0;
   state = 'SERVING';
+  clock = 0;
   list.mockReset().mockResolvedValue([]);
   const nodeRegistry: NodeRegistry = { beat: unused, remove: unused, list };
   const peers = new Peers(new RouteCache({ streamMap, nodeRegistry, maxAge: 0 }), nodes, timing);
@@ -76,6 +79,11 @@ beforeEach(() => {
     state: () => state,
     load: () => ({ ...streams.load, cpu, memory: 0 }),
     limits,
+    requestLimits: new RequestLimits({
+      limits: rateLimits.parse({}),
+      onRefusal: () => undefined,
+      now: () => clock,
+    }),
     streams,
     workers,
     peers,
@@ -189,6 +197,57 @@ it('a node whose busiest worker is at the limit is full for both', async () => {
   cpu = 0.85;
   await expect(watch()).rejects.toMatchObject(full('85%'));
   await expect(publish()).rejects.toMatchObject(full('85%'));
+});
+
+const tooMany = (said: string) => ({
+  status: 429,
+  code: 'too-many-requests',
+  headers: { 'Retry-After': '1' },
+  message: expect.stringContaining(said),
+});
+
+/** Settles each, one after another. */
+async function outcomes(
+  count: number,
+  asked: () => Promise<unknown>,
+): Promise<PromiseSettledResult<unknown>[]> {
+  const settled: PromiseSettledResult<unknown>[] = [];
+  for (let at = 0; at < count; at += 1) settled.push(...(await Promise.allSettled([asked()])));
+  return settled;
+}
+
+it('viewers of one address are refused beyond its limit, before the node’s own room is asked; others are not', async () => {
+  state = 'DRAINING';
+  const from = (address: string) => () => ask('POST /v1/whep', { ...whep, from: address });
+  for (const outcome of await outcomes(200, from('192.0.2.1'))) {
+    expect(outcome).toMatchObject({ reason: { code: 'node-not-serving' } });
+  }
+  await expect(from('192.0.2.1')()).rejects.toMatchObject(tooMany('WHEP POSTs from 192.0.2.1'));
+  await expect(from('192.0.2.2')()).rejects.toMatchObject({ code: 'node-not-serving' });
+  await expect(watch(), 'of a function that does not say').rejects.toMatchObject({
+    code: 'node-not-serving',
+  });
+  clock += 1_000;
+  await expect(from('192.0.2.1')()).rejects.toMatchObject({ code: 'node-not-serving' });
+});
+
+it('a publish token is refused beyond its limit, whichever function asks; another stream’s is not', async () => {
+  state = 'DRAINING';
+  await outcomes(10, publish);
+  await expect(publish()).rejects.toMatchObject(tooMany('WHIP POSTs of this stream with this token'));
+  for (const changes of [{ stream: 'other' }, { tokenId: 'token-2' }]) {
+    const other = ask('POST /v1/whip', { ...whip, ...changes });
+    await expect(other).rejects.toMatchObject({ code: 'node-not-serving' });
+  }
+});
+
+it('a session is changed so often only, and ended always', async () => {
+  const { sessionId } = sessionAnswer.parse(await publish());
+  const body = { v: 1, fragment: 'a=ice-ufrag:x', ifMatch: '"wrong"' };
+  const patch = () => ask('PATCH /v1/sessions/{id}', body, sessionId);
+  await outcomes(50, patch);
+  await expect(patch()).rejects.toMatchObject(tooMany('requests to this session'));
+  await expect(ask('DELETE /v1/sessions/{id}', undefined, sessionId)).resolves.toEqual({ v: 1 });
 });
 
 it.each(['STARTING', 'DRAINING'] as const)('a node that is %s lets nobody in', async (now) => {

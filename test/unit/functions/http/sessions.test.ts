@@ -178,6 +178,19 @@ it('what is the request’s own fault is not tried on another node', async () =>
   expect(both.flatMap(({ asked }) => asked)).toHaveLength(1);
 });
 
+it('a node’s rate limit is the client’s to hear, with when to try again, and no other node’s to take', async () => {
+  const refuse = () => {
+    throw new Problem(429, 'too-many-requests', 'too many', { 'Retry-After': '3' });
+  };
+  const both = [await startNode('i-1', {}, refuse), await startNode('i-2', {}, refuse)];
+  await expect(watch()).rejects.toMatchObject({
+    status: 429,
+    code: 'too-many-requests',
+    headers: { 'Retry-After': '3' },
+  });
+  expect(both.flatMap(({ asked }) => asked)).toHaveLength(1);
+});
+
 // A client is told of what its request did wrong, not of what is between a function and a node.
 it.each([
   [400, 'invalid-request'],
