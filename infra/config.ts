@@ -5,6 +5,7 @@ import { RegionInfo } from 'aws-cdk-lib/region-info';
 import * as z from 'zod';
 import { API_ROUTES } from '#functions/routes.ts';
 import { regionId } from '#routing/names.ts';
+import { rateLimits } from '#routing/request-limits.ts';
 import { timingFrom, timingVariable } from '#routing/timing.ts';
 
 const domainName = z
@@ -226,6 +227,8 @@ const deploymentSchema = z
     failback: z.boolean().default(true),
     /** Requests a second of one region's API, and how many more may come at once. */
     throttle: throttle.default({ rate: 500, burst: 1_000 }),
+    /** What one address, token or session may ask of one function or node, where not routing/request-limits.ts's default. */
+    rateLimits: rateLimits.prefault({}),
     /**
      * Executions at once of one region's functions, reserved and at the most. By default of the two that ask every region
      * and node: a loop of somebody's must not take the executions that joining needs.
@@ -269,7 +272,7 @@ const tooLong = (name: string): string =>
   `${name} has ${name.length} characters: a certificate can be for a name of ${LONGEST_NAME}`;
 
 /** The longest first: `zoness` is `zones` rather than `zone`. */
-const KEYS = [deploymentSchema, zone, throttle, region, fleet, schedule]
+const KEYS = [deploymentSchema, zone, throttle, rateLimits, region, fleet, schedule]
   .flatMap(({ shape }) => Object.keys(shape))
   .toSorted((one, other) => other.length - one.length);
 

@@ -201,6 +201,7 @@ export class RegionStack extends Stack {
       MERIDIAN_TOKEN_KEY: secretReference(SECRETS.tokenKey),
       MERIDIAN_SESSION_KEY: secretReference(SECRETS.sessionKey),
       MERIDIAN_ICE_SERVERS: iceServers,
+      MERIDIAN_RATE_LIMITS: JSON.stringify(this.#deployment.rateLimits),
     };
   }
 
@@ -211,6 +212,7 @@ export class RegionStack extends Stack {
       MERIDIAN_INSTANCE_METADATA: 'ec2',
       MERIDIAN_CROSSING_ADDRESS: this.#deployment.peered ? 'private' : 'public',
       MERIDIAN_FAILBACK: this.#deployment.failback ? 'on' : 'off',
+      MERIDIAN_RATE_LIMITS: JSON.stringify(this.#deployment.rateLimits),
       MERIDIAN_CLUSTER_KEY: secretReference(SECRETS.clusterKey),
     };
   }

@@ -20,7 +20,8 @@ const USAGE = `npm start -- [options]
 Port 0 is any free one.
 
 Environment, for every node and gateway: timings such as MERIDIAN_UNUSED_STREAM_TIMEOUT_MS (docs/architecture.md has
-them all), MERIDIAN_ICE_SERVERS, MERIDIAN_MAX_VIEWERS, MERIDIAN_MAX_PUBLISHERS, MERIDIAN_MAX_CHILDREN, MERIDIAN_LOG_LEVEL.
+them all), MERIDIAN_ICE_SERVERS, MERIDIAN_MAX_VIEWERS, MERIDIAN_MAX_PUBLISHERS, MERIDIAN_MAX_CHILDREN, MERIDIAN_LOG_LEVEL,
+MERIDIAN_RATE_LIMITS (off unless given).
 `;
 
 try {

@@ -113,6 +113,8 @@ it.each<[string, Record<string, unknown>]>([
   ['MERIDIAN_HEARTBEAT_MS', { timings: { heartbeat: 5 } }],
   ['MERIDIAN_NODE_DEAD_AFTER_MS', { timings: { heartbeat: 5_000 } }],
   ['throttle.rate', { throttle: { rate: 0, burst: 1 } }],
+  ['rateLimits.playPerAddress: off, or burst', { rateLimits: { playPerAddress: 'on' } }],
+  ['rateLimits: Unrecognized key: "play"; did you mean playPerAddress?', { rateLimits: { play: 'off' } }],
 ])('%s', (told, changes) => {
   const wrong: DeploymentInput = { ...input(), ...changes };
   expect(() => deploymentFrom(wrong)).toThrow(told);

@@ -11,6 +11,7 @@ import { API_ROUTES } from '#functions/routes.ts';
 import { BUNDLES } from '#infra/bundles.ts';
 import { PORTS } from '#infra/network.ts';
 import { nodeConfigFrom } from '#media-fleet/config.ts';
+import { rateLimitsVariable } from '#routing/request-limits.ts';
 import { templates } from './stacks.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'meridian-infra-'));
@@ -25,6 +26,7 @@ const { regions } = templates({
   stun: ['stun:stun.example.org'],
   alarmEmail: 'night@example.org',
   timings: { unusedStreamTimeout: 120_000 },
+  rateLimits: { playPerAddress: 'off' },
 });
 const region = (() => {
   const [, template] = regions;
@@ -144,8 +146,9 @@ it.each(BUNDLES)('the function %s: Node 24 on arm64, its own log, no keys in its
     expect(value).toMatch(/^secretsmanager:meridian\//);
     variables[key] = KEY;
   }
-  if (name !== 'region-health')
-    expect(contextFrom(variables).region.api).toBe('https://eu-west-1.example.org');
+  if (name === 'region-health') return;
+  expect(contextFrom(variables).region.api).toBe('https://eu-west-1.example.org');
+  expect(rateLimitsVariable.parse(variables.MERIDIAN_RATE_LIMITS).playPerAddress).toBe('off');
 });
 
 it('a function may be in the network only for Lambda’s own part', () => {
@@ -237,6 +240,7 @@ it.each(['origin', 'edge'])('the fleet %s is told what a node needs, and no key'
   const config = nodeConfigFrom({ ...given, ...address, MERIDIAN_CLUSTER_KEY: KEY }, ['--node-id', 'i-0abc']);
   expect(config).toMatchObject({
     MERIDIAN_NODES_TABLE: 'meridian-nodes',
+    MERIDIAN_RATE_LIMITS: { playPerAddress: 'off', publishPerToken: { burst: 10, perSecond: 1 } },
     timing: { unusedStreamTimeout: 120_000 },
   });
   // The security group opens what the node listens on.

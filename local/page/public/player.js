@@ -150,7 +150,8 @@ export class Player {
     if (error instanceof Unreachable) return { message: error.message, seconds: RETRY.unreachable };
     if (!(error instanceof Refused)) return { message: sentence(error), seconds: undefined };
     const { code, message, status, retryAfter } = error;
-    const seconds = status === 409 || status === 503 ? (retryAfter ?? RETRY.refused) : undefined;
+    const seconds =
+      status === 409 || status === 429 || status === 503 ? (retryAfter ?? RETRY.refused) : undefined;
     return { message: code === 'stream-not-live' ? `${this.#stream} is not live yet.` : message, seconds };
   }
 
