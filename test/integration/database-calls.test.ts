@@ -1,12 +1,14 @@
 // What sessions cost in calls to the database, and what a node asks of it: no more than its role allows.
 
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { type Database, nodesTable, STREAMS_TABLE, startDatabase } from '#local/database.ts';
+import { CONTROL_TABLE, type Database, nodesTable, STREAMS_TABLE, startDatabase } from '#local/database.ts';
 import { type DatabaseFront, openDatabaseFront } from '#local/database-front.ts';
 import { canMakeHosts, Hosts } from '#local/hosts.ts';
 import { startWorld, type World } from '#local/world.ts';
 import { DynamoNodeRegistry } from '#routing/dynamo-node-registry.ts';
 import { DynamoStreamMap } from '#routing/dynamo-stream-map.ts';
+import { signToken } from '#routing/tokens.ts';
 import { databaseActions, templates } from '#test/infra/stacks.ts';
 import { Publisher } from '#test/media/libwebrtc.ts';
 import { useSessions } from './sessions.ts';
@@ -61,13 +63,17 @@ describe.skipIf(!canMakeHosts())('as root, who can make hosts:', () => {
   const { publish, watch } = useSessions({ publishToken: () => world.publishToken, tree });
   const registry = (id: string) => new DynamoNodeRegistry(database.documents, nodesTable(id));
 
-  /** The calls that concern streams; the node list is cached, and heartbeats come by time. */
+  /** The calls that concern streams and tickets; the node list is cached, and heartbeats and health checks come by time. */
   async function callsDuring(what: () => Promise<unknown>): Promise<string[]> {
     const before = front.calls.length;
     await what();
     return front.calls
       .slice(before)
-      .filter(({ table, operation }) => table === STREAMS_TABLE && operation !== 'Scan')
+      .filter(
+        ({ table, operation }) =>
+          (table === STREAMS_TABLE && operation !== 'Scan') ||
+          (table === CONTROL_TABLE && operation === 'PutItem'),
+      )
       .map(({ operation, from }) => `${from === hosts?.address ? 'function' : 'node'} ${operation}`);
   }
 
@@ -83,6 +89,25 @@ describe.skipIf(!canMakeHosts())('as root, who can make hosts:', () => {
       );
     });
     expect(publishing).toEqual(['function Query', 'node Query', 'node PutItem']);
+
+    // By way of a redirect its ticket is spent, besides.
+    const redirected = newStream('redirected');
+    const pinned = await signToken(world.tokenKey, {
+      jti: randomUUID(),
+      aud: 'publish',
+      stream: redirected,
+      region: region(1).id,
+      expiresAt: Math.floor(Date.now() / 1_000) + 60,
+    });
+    const redirecting = await callsDuring(async () => {
+      const publisher = await Publisher.start({ url: whip(region(0), redirected), token: pinned });
+      onTestFinished(() => publisher.stop());
+      await eventually(
+        () => map.read(redirected),
+        ({ origins }) => origins.length > 0,
+      );
+    });
+    expect(redirecting).toEqual(['function Query', 'function PutItem', 'node Query', 'node PutItem']);
 
     // Both edges of both regions have the stream.
     for (const at of [0, 0, 0, 1, 1, 1]) await (await watch(stream, region(at))).watch(1);
