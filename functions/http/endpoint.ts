@@ -40,7 +40,7 @@ export function endpoint({ routes: given, errorBody = problemDetails }: Endpoint
         methods: 'GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS',
         headers: 'Authorization, Content-Type, If-Match, Prefer',
         exposeHeaders:
-          'Location, Link, ETag, Accept-Post, Retry-After, Preference-Applied, WWW-Authenticate, Allow',
+          'Location, Link, ETag, Accept-Post, Retry-After, Preference-Applied, WWW-Authenticate, Allow, Meridian-Region, Meridian-Node',
         maxAge: PREFLIGHT_AGE,
       }),
     )

@@ -119,7 +119,10 @@ async function created(
   });
   const location = new URL(`/${use}/${encodeURIComponent(stream)}/${sealed}`, region.api);
   if (isProtected && urlToken !== undefined) location.searchParams.set('token', urlToken);
-  const links = iceLinks(iceServers, sessionId, Date.now());
+  const links = [
+    ...iceLinks(iceServers, sessionId, Date.now()),
+    ...(use === 'whep' ? extensionLinks(location) : []),
+  ];
   return {
     statusCode: counterOffer ? 406 : 201,
     headers: {
@@ -129,10 +132,20 @@ async function created(
       // Absolute and regional: the global name may lead to another region next time (RFC 9725 section 4.6).
       Location: location.href,
       ETag: etag,
+      // Whoever looks into a session's trouble starts at its node.
+      'Meridian-Region': region.id,
+      'Meridian-Node': nodeId,
       'Cache-Control': 'no-store',
     },
     body: answer,
   };
+}
+
+/** What else a player can do at its session's URL (draft-ietf-wish-whep's extensions), with the token that the URL has. */
+function extensionLinks(session: URL): string[] {
+  const layer = new URL(session);
+  layer.pathname += '/layer';
+  return [`<${layer.href}>; rel="urn:ietf:params:whep:ext:core:layer"`];
 }
 
 /** `PATCH` on a session's URL: trickled candidates (204) or an ICE restart (200). */

@@ -129,7 +129,15 @@ it.each([
   expect(answer.status).toBe(status);
   expect(answer.headers['access-control-allow-origin']).toBe('*');
   const exposed = answer.headers['access-control-expose-headers'] ?? '';
-  for (const name of ['Location', 'Link', 'ETag', 'Accept-Post', 'Retry-After'])
+  for (const name of [
+    'Location',
+    'Link',
+    'ETag',
+    'Accept-Post',
+    'Retry-After',
+    'Meridian-Region',
+    'Meridian-Node',
+  ])
     expect(exposed).toContain(name);
 });
 

@@ -143,6 +143,23 @@ it('answers 201 with the node’s answer, its tag, and a regional URL for the se
   });
 });
 
+it('says which region and node serve it, and where a player chooses its layer', async () => {
+  const { record } = await startNode('i-1');
+  const { headers = {} } = await watch({ protected: true, urlToken: 'abc' });
+  expect(headers).toMatchObject({ 'Meridian-Region': REGION, 'Meridian-Node': record.nodeId });
+  const session = new URL(String(headers.Location));
+  session.pathname += '/layer';
+  expect(session.searchParams.get('token')).toBe('abc');
+  expect(headers.Link).toBe(`<${session.href}>; rel="urn:ietf:params:whep:ext:core:layer"`);
+});
+
+it('a publisher has no layer to choose', async () => {
+  await startNode('i-1', { group: 'origin' });
+  const { headers = {} } = await watch({ use: 'whip', group: 'origin' });
+  expect(headers).toMatchObject({ 'Meridian-Region': REGION, 'Meridian-Node': 'i-1' });
+  expect(headers).not.toHaveProperty('Link');
+});
+
 it('a node that is full is left out, and the next one tried', async () => {
   const [emptier, other] = [
     await startNode('i-1', { load: load(0) }, full),
