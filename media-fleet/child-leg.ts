@@ -71,9 +71,13 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
     const transport = await workers.createLegTransport(stream.hub, request.region !== self.region);
     try {
       const { ip, port, srtpParameters } = request;
-      const tracks = await Promise.all(
-        source.tracks.map((track) => transport.consume({ producerId: track.id })),
+      const consumed = await Promise.all(
+        source.tracks.map(async (track) => ({
+          track,
+          consumer: await transport.consume({ producerId: track.id }),
+        })),
       );
+      const tracks = consumed.map(({ consumer }) => consumer);
       const [pulse, incoming] = await Promise.all([
         transport.consume({ producerId: stream.pulse.producer.id }),
         transport.produce({ kind: 'audio', rtpParameters: request.pulse }),
@@ -91,7 +95,7 @@ export class ChildLeg extends EventEmitter<{ usage: []; close: [] }> {
         ip: transport.tuple.localAddress,
         port: transport.tuple.localPort,
         srtpParameters: srtpOf(transport),
-        tracks: tracks.map(legTrackOf),
+        tracks: consumed.map(({ consumer, track }) => legTrackOf(consumer, track)),
         pulse: pulse.rtpParameters,
       };
       const leg = new ChildLeg(options, transport, answer, tracks, source.flowsAt);

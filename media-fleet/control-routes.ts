@@ -3,6 +3,7 @@
 import {
   counterAnswer,
   doubt,
+  layerMessage,
   legRequest,
   type NodeStatus,
   notice,
@@ -85,6 +86,14 @@ export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
       path: '/v1/sessions/{id}/answer',
       handle: async ({ params, body }) => {
         await streams.answer(params.id ?? '', parse(counterAnswer, body, 'answer').answer);
+        return { v: 1 };
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/sessions/{id}/layer',
+      handle: async ({ params, body }) => {
+        await streams.chooseLayer(params.id ?? '', parse(layerMessage, body, 'layer').layer);
         return { v: 1 };
       },
     },

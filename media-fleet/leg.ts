@@ -7,6 +7,7 @@ import type { LegAccepted, LegAnswer, LegRequest, LegTrack, StreamReport } from 
 import type { Timing } from '#routing/timing.ts';
 import { Silence } from './silence.ts';
 import type { FedHub, Source } from './source.ts';
+import { TrackLayers } from './track-layers.ts';
 import type { Workers } from './workers.ts';
 
 /** Why a leg ended: what the parent said, or its silence. */
@@ -91,7 +92,9 @@ export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
       const [incoming, tracks] = await Promise.all([
         transport.produce({ kind: 'audio', rtpParameters: answer.pulse }),
         Promise.all(
-          answer.tracks.map(({ kind, rtpParameters }) => transport.produce({ kind, rtpParameters })),
+          answer.tracks.map(({ kind, rtpParameters, rids }) =>
+            transport.produce({ kind, rtpParameters, appData: { layers: new TrackLayers(rids) } }),
+          ),
         ),
         transport.connect({ ip, port, srtpParameters }),
       ]);
@@ -147,5 +150,9 @@ export function srtpOf(transport: PipeTransport): LegRequest['srtpParameters'] {
   return transport.srtpParameters;
 }
 
-/** A parent's consumer as its child must produce it. */
-export const legTrackOf = ({ kind, rtpParameters }: Consumer): LegTrack => ({ kind, rtpParameters });
+/** A parent's consumer of a track as its child must produce it. */
+export const legTrackOf = ({ kind, rtpParameters }: Consumer, track: Producer): LegTrack => ({
+  kind,
+  rtpParameters,
+  rids: [...TrackLayers.of(track).rids],
+});

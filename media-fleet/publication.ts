@@ -5,6 +5,7 @@ import type { Producer, Router, RtpCapabilities, RtpParameters, WebRtcTransport 
 import { Problem } from '#routing/problem.ts';
 import { type AnsweredMedia, writeAnswer } from './sdp/answer.ts';
 import type { Offer, OfferedCodec, OfferedMedia } from './sdp/offer.ts';
+import { TrackLayers } from './track-layers.ts';
 
 /**
  * Milliseconds between two key-frame requests to a publisher. libwebrtc ignores a request that comes within 300 ms of
@@ -27,7 +28,12 @@ export async function publish(offer: Offer, transport: WebRtcTransport, hub: Rou
   await transport.connect({ dtlsParameters: offer.dtls });
   const producers = await Promise.all(
     planned.map(({ offered, rtpParameters }) =>
-      transport.produce({ kind: offered.kind, rtpParameters, keyFrameRequestDelay: KEY_FRAME_REQUEST_DELAY }),
+      transport.produce({
+        kind: offered.kind,
+        rtpParameters,
+        keyFrameRequestDelay: KEY_FRAME_REQUEST_DELAY,
+        appData: { layers: new TrackLayers(orderLayers(offered.sendRids)) },
+      }),
     ),
   ).catch((error: unknown) => {
     // mediasoup checks what we do not: numbers out of range, an SSRC given twice.

@@ -4,10 +4,11 @@ import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Producer, Router } from 'mediasoup/types';
 import type { Logger } from 'pino';
-import type { StreamReport } from '#routing/node-messages.ts';
+import type { LayerRequest, StreamReport } from '#routing/node-messages.ts';
 import type { Timing } from '#routing/timing.ts';
 import { Children } from './children.ts';
 import { HUB_CODECS, layoutKey } from './codecs.ts';
+import { LayerWatch } from './layer-watch.ts';
 import type { Outlet } from './outlet.ts';
 import { type OutletHome, type OutletPlace, Outlets } from './outlets.ts';
 import { Pulse } from './pulse.ts';
@@ -51,6 +52,7 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
   readonly #viewers = new Map<string, Viewer>();
   readonly #outlets: Outlets;
   readonly #heartbeat: NodeJS.Timeout;
+  readonly #layerWatch: LayerWatch;
   #home: Home;
   #moving: Promise<void> = Promise.resolve();
   #source: Source | undefined;
@@ -71,6 +73,11 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
     this.children = new Children({ stream: this, maxChildren, workers, timing });
     this.children.on('usage', () => this.#used());
     this.#heartbeat = setInterval(() => this.#beat(), timing.legPulse);
+    this.#layerWatch = new LayerWatch({
+      tracks: () => this.#source?.tracks ?? [],
+      viewers: () => [...this.#viewers.values()].map(({ layers }) => layers),
+      log: options.log.child({ stream: options.name }),
+    });
     this.#settle();
   }
 
@@ -165,9 +172,10 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
 
   /**
    * A viewer by its own offer: it is answered in the offer's payload types.
+   * @param layer what it asked for of the video's layers.
    * @throws Problem 422 when the offer and the stream have nothing in common, 409 when it has no source.
    */
-  addViewer(offer: Offer): Promise<{ viewer: Viewer; answer: string }> {
+  addViewer(offer: Offer, layer?: LayerRequest): Promise<{ viewer: Viewer; answer: string }> {
     const { tracks } = this.#liveSource();
     const plan = planViewing(offer, tracks, this.hub, this.name);
     const media = this.#options.workers.pickForViewer(this.worker);
@@ -177,6 +185,7 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
         remote: offer,
         sections: viewedSections(plan, rtpCapabilities),
         offered: rtpCapabilities,
+        layer,
         connectWithin: this.#options.timing.connect,
       }),
       async (viewer, outlet) => {
@@ -190,14 +199,15 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
   /**
    * A viewer that asked for a counter-offer: with mediasoup's own numbers, RTX and header extensions it has a bandwidth
    * estimate, by which mediasoup chooses among simulcast layers. The hub serves it.
+   * @param layer what it asked for of the video's layers.
    * @throws Problem 409 when the stream has no source.
    */
-  addViewerByCounterOffer(): Promise<{ viewer: Viewer; answer: string }> {
+  addViewerByCounterOffer(layer?: LayerRequest): Promise<{ viewer: Viewer; answer: string }> {
     const { tracks } = this.#liveSource();
     const offered = this.hub.rtpCapabilities;
     return this.#join(
       { key: HUB_OUTLET, layout: [], media: this.worker },
-      () => ({ remote: undefined, sections: [], offered, connectWithin: COUNTER_OFFER_LIFE }),
+      () => ({ remote: undefined, sections: [], offered, layer, connectWithin: COUNTER_OFFER_LIFE }),
       async (viewer, outlet) => {
         await viewer.show(outlet.tracks);
         return writeCounterOffer(viewer.transport, tracks, offered, this.name);
@@ -227,6 +237,7 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#heartbeat);
+    this.#layerWatch.close();
     this.#tell(why === 'stream-ended' ? 'ended' : 'superseded');
     this.#tell('bye');
     for (const viewer of this.#viewers.values()) viewer.close(why);
@@ -274,7 +285,9 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
   /** Opens a viewer's session at its outlet; whatever fails after that ends it. */
   async #join(
     place: OutletPlace,
-    terms: (outlet: Outlet) => Pick<ViewerOptions, 'remote' | 'sections' | 'offered' | 'connectWithin'>,
+    terms: (
+      outlet: Outlet,
+    ) => Pick<ViewerOptions, 'remote' | 'sections' | 'offered' | 'layer' | 'connectWithin'>,
     begin: (viewer: Viewer, outlet: Outlet) => Promise<string>,
   ): Promise<{ viewer: Viewer; answer: string }> {
     const { workers, log } = this.#options;

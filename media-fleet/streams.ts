@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import { type Claim, isHeld, type OriginClaim, sameHolder } from '#routing/claims.ts';
 import type {
+  LayerRequest,
   LegAnswer,
   LegRequest,
   Notice,
@@ -119,8 +120,8 @@ export class Streams {
           await entry.pull.nextLeg();
         }
         const { viewer, answer } = request.counterOffer
-          ? await stream.addViewerByCounterOffer()
-          : await stream.addViewer(offer);
+          ? await stream.addViewerByCounterOffer(request.layer)
+          : await stream.addViewer(offer, request.layer);
         viewer.once('connected', connected);
         this.#keepSession(viewer, () => {
           connected();
@@ -156,11 +157,20 @@ export class Streams {
     await session.answer(text);
   }
 
+  /**
+   * A player chooses the layer of its video.
+   * @throws Problem 404 when the session has ended, 422 when it has no such section or layer.
+   */
+  async chooseLayer(id: string, layer: LayerRequest): Promise<void> {
+    const session = this.session(id);
+    if (!(session instanceof Viewer)) throw unknownSession();
+    await session.chooseLayer(layer);
+  }
+
   /** @throws Problem 404 */
   session(id: string): Session {
     const session = this.#sessions.get(id);
-    if (session === undefined)
-      throw new Problem(404, 'unknown-session', 'no such session: it has ended, or never was');
+    if (session === undefined) throw unknownSession();
     return session;
   }
 
@@ -356,3 +366,6 @@ export class Streams {
     else session.once('end', forget);
   }
 }
+
+const unknownSession = (): Problem =>
+  new Problem(404, 'unknown-session', 'no such session: it has ended, or never was');

@@ -2,12 +2,14 @@
 
 import type { Consumer, Producer, Router, RtpCapabilities, RtpCodecCapability } from 'mediasoup/types';
 import type { Logger } from 'pino';
+import type { LayerRequest } from '#routing/node-messages.ts';
 import { Problem } from '#routing/problem.ts';
 import type { Layout, LayoutCodec } from './codecs.ts';
 import type { AnsweredCodec, AnsweredMedia } from './sdp/answer.ts';
 import { answeredSections } from './sdp/counter-offer.ts';
 import { type Offer, type OfferedCodec, type OfferedMedia, readOffer } from './sdp/offer.ts';
 import { Session, type SessionOptions } from './session.ts';
+import { givesEstimate, ViewerLayers } from './viewer-layers.ts';
 
 /** What a viewer gets of a stream: the layout its outlet must have, and what its answer says. */
 export interface ViewingPlan {
@@ -148,6 +150,8 @@ export interface ViewerOptions extends SessionOptions {
   sections: readonly ViewedSection[];
   /** The capabilities of the outlet's router, which a counter-offer offers. */
   offered: RtpCapabilities;
+  /** The layer that its POST asked for. */
+  layer?: LayerRequest | undefined;
   log: Logger;
 }
 
@@ -159,11 +163,13 @@ export class Viewer extends Session {
   readonly #offered: RtpCapabilities;
   readonly #log: Logger;
   readonly #consumers = new Map<'audio' | 'video', Consumer>();
+  readonly layers: ViewerLayers;
   #wanted: readonly Producer[] = [];
   #applying: Promise<void> = Promise.resolve();
 
-  constructor({ outlet, sections, offered, log, ...session }: ViewerOptions) {
+  constructor({ outlet, sections, offered, layer, log, ...session }: ViewerOptions) {
     super(session);
+    this.layers = new ViewerLayers(layer);
     this.outlet = outlet;
     this.#log = log;
     this.#sections = sections;
@@ -187,6 +193,25 @@ export class Viewer extends Session {
   /** Whether it negotiated a section of this kind. */
   wants(kind: 'audio' | 'video'): boolean {
     return this.#sections.some((section) => section.kind === kind);
+  }
+
+  /**
+   * Chooses the layer of its video.
+   * @throws Problem 422 when it has no such section or layer.
+   */
+  async chooseLayer(request: LayerRequest): Promise<void> {
+    const index = this.#wanted.findIndex(({ kind }) => kind === 'video');
+    // Before its answer a counter-offer's sections are numbered by our tracks.
+    const mid =
+      this.#sections.length > 0 || index < 0
+        ? this.#sections.find(({ kind }) => kind === 'video')?.mid
+        : String(index);
+    if (mid === undefined) throw new Problem(422, 'unknown-media', 'this session has no video');
+    if (request.mediaId !== undefined && request.mediaId !== mid) {
+      const detail = `${request.mediaId} is not a section with layers; the session's video is ${mid}`;
+      throw new Problem(422, 'unknown-media', detail);
+    }
+    await this.layers.choose(request, this.#wanted[index]);
   }
 
   /** Consumes these tracks instead of the present ones; the newest call wins. */
@@ -221,13 +246,17 @@ export class Viewer extends Session {
     present?.close();
     this.#consumers.delete(kind);
     if (track === undefined || this.ended) return;
+    const hasEstimate = givesEstimate(capabilities);
+    const preferredLayers = kind === 'video' ? this.layers.preferred(track, hasEstimate) : undefined;
     const consumer = await this.transport.consume({
       producerId: track.id,
       rtpCapabilities: capabilities,
       mid,
       enableRtx: kind === 'video',
+      ...(preferredLayers === undefined ? {} : { preferredLayers }),
     });
     this.#consumers.set(kind, consumer);
+    if (kind === 'video') this.layers.attach(track, consumer, hasEstimate);
   }
 }
 

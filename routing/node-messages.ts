@@ -29,6 +29,40 @@ export const whipRequest = z.object({
 });
 export type WhipRequest = z.infer<typeof whipRequest>;
 
+/** Pixels that a picture can be high or wide; 4320 lines are 8K UHD's (ITU-R BT.2020). */
+const MAX_HEIGHT = 4_320;
+const MAX_WIDTH = 7_680;
+/** Number of a layer: mediasoup counts up to 99 of each sort (its scalability modes). */
+const layerNumber = z.number().int().min(0).max(98);
+export const maxHeight = z.number().int().min(1).max(MAX_HEIGHT);
+
+/**
+ * Which layer of a video a viewer wants: one of them, at most one of them, or whatever its link carries (draft-ietf-wish-whep's
+ * layer extension, in Millicast's names).
+ */
+export const layerRequest = z
+  .strictObject({
+    /** The `mid` of the section; the video's without it. */
+    mediaId: z.string().min(1).max(256).exactOptional(),
+    /** The layer's rid, by either name. */
+    encodingId: z.string().min(1).max(256).exactOptional(),
+    rid: z.string().min(1).max(256).exactOptional(),
+    spatialLayerId: layerNumber.exactOptional(),
+    temporalLayerId: layerNumber.exactOptional(),
+    maxSpatialLayerId: layerNumber.exactOptional(),
+    maxTemporalLayerId: layerNumber.exactOptional(),
+    maxWidth: z.number().int().min(1).max(MAX_WIDTH).exactOptional(),
+    maxHeight: maxHeight.exactOptional(),
+  })
+  .refine(
+    ({ encodingId = '', rid = encodingId }) => encodingId === '' || rid === encodingId,
+    'encodingId and rid are two names of one thing, and differ',
+  );
+export type LayerRequest = z.infer<typeof layerRequest>;
+
+/** `POST /v1/sessions/{id}/layer` */
+export const layerMessage = z.object({ v, layer: layerRequest });
+
 /** `POST /v1/whep` */
 export const whepRequest = z.object({
   v,
@@ -39,6 +73,8 @@ export const whepRequest = z.object({
   /** The player asked for a counter-offer: the answer then holds our offer, and the player's answer follows. */
   counterOffer: z.boolean(),
   from,
+  /** Its layer from the first picture on. */
+  layer: layerRequest.exactOptional(),
 });
 export type WhepRequest = z.infer<typeof whepRequest>;
 
@@ -171,7 +207,12 @@ export const legRequest = z.object({
 export type LegRequest = z.infer<typeof legRequest>;
 
 /** One track of a leg, as the child must produce it. */
-export const legTrack = z.object({ kind: z.enum(['audio', 'video']), rtpParameters });
+export const legTrack = z.object({
+  kind: z.enum(['audio', 'video']),
+  rtpParameters,
+  /** The names of its simulcast layers, lowest first; a pipe's own parameters have none. A parent of an earlier release does not say. */
+  rids: z.array(z.string()).default([]),
+});
 export type LegTrack = z.infer<typeof legTrack>;
 
 /** The leg stands. */

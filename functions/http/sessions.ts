@@ -4,14 +4,20 @@ import type * as z from 'zod';
 import { iceLinks } from '#routing/ice-servers.ts';
 import { streamName } from '#routing/names.ts';
 import { NodeUnreachable } from '#routing/node-client.ts';
-import { nothing, patchAnswer, type SessionAnswer, sessionAnswer } from '#routing/node-messages.ts';
+import {
+  layerRequest,
+  nothing,
+  patchAnswer,
+  type SessionAnswer,
+  sessionAnswer,
+} from '#routing/node-messages.ts';
 import type { NodeGroup, NodeRecord } from '#routing/node-record.ts';
 import { placeSession } from '#routing/placement.ts';
 import { Problem, parse, unavailable } from '#routing/problem.ts';
 import { type SessionTicket, unknownSession } from '#routing/session-url.ts';
 import { verifyToken } from '#routing/tokens.ts';
 import type { FunctionContext } from '../context.ts';
-import { bearerToken, type HttpAnswer, type HttpEvent, pathParameter } from './endpoint.ts';
+import { bearerToken, type HttpAnswer, type HttpEvent, jsonBody, pathParameter } from './endpoint.ts';
 import { isMediaType, sdpBody } from './sdp.ts';
 import { sourceOf } from './source.ts';
 
@@ -35,6 +41,8 @@ const CLIENT_FAULTS: ReadonlySet<string> = new Set([
   'wrong-entity-tag',
   'nothing-offered',
   'too-many-requests',
+  'unknown-media',
+  'unknown-layer',
 ]);
 
 const isClientFault = (error: unknown): boolean => error instanceof Problem && CLIENT_FAULTS.has(error.code);
@@ -188,6 +196,14 @@ async function takeAnswer(
   const body = { v: 1, answer: sdpBody(event, 'application/sdp') };
   await callSession(context, ticket, { method: 'POST', path: '/answer', body, answer: nothing });
   return { statusCode: 204 };
+}
+
+/** `POST` on a player's `…/layer`: 200. What it does not name is automatic again. */
+export async function chooseLayer(context: FunctionContext, event: HttpEvent): Promise<HttpAnswer> {
+  const ticket = await openTicket(context, 'whep', event);
+  const body = { v: 1, layer: parse(layerRequest, jsonBody(event), 'layer') };
+  await callSession(context, ticket, { method: 'POST', path: '/layer', body, answer: nothing });
+  return { statusCode: 200, headers: { 'Cache-Control': 'no-store' } };
 }
 
 /** `DELETE` on a session's URL, whatever its `If-Match`. */

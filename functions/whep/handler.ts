@@ -2,12 +2,13 @@
 
 import { activeOrigin, sameHolder } from '#routing/claims.ts';
 import { streamName } from '#routing/names.ts';
+import { maxHeight } from '#routing/node-messages.ts';
 import { Problem, parse } from '#routing/problem.ts';
 import { verifyToken } from '#routing/tokens.ts';
 import { here } from '../here.ts';
 import { bearerToken, endpoint, type HttpAnswer, type HttpEvent, pathParameter } from '../http/endpoint.ts';
 import { noContent, options, sdpBody } from '../http/sdp.ts';
-import { deleteSession, openSession, patchSession } from '../http/sessions.ts';
+import { chooseLayer, deleteSession, openSession, patchSession } from '../http/sessions.ts';
 import { sourceOf } from '../http/source.ts';
 
 async function post(event: HttpEvent): Promise<HttpAnswer> {
@@ -16,6 +17,7 @@ async function post(event: HttpEvent): Promise<HttpAnswer> {
   here.limits.admit('playPerAddress', from);
   const stream = parse(streamName, pathParameter(event, 'stream'), 'stream');
   const offer = sdpBody(event, 'application/sdp');
+  const layer = wantedLayer(event);
   const claims = await here.routes.claims(stream);
   const origin = activeOrigin(claims);
   if (origin === undefined) {
@@ -36,7 +38,7 @@ async function post(event: HttpEvent): Promise<HttpAnswer> {
     protected: isProtected,
     urlToken: event.queryStringParameters?.token,
     counterOffer: wantsCounterOffer(event),
-    body: { v: 1, stream, offer, claims, counterOffer: wantsCounterOffer(event), from },
+    body: { v: 1, stream, offer, claims, counterOffer: wantsCounterOffer(event), from, ...layer },
   });
 }
 
@@ -47,8 +49,20 @@ async function post(event: HttpEvent): Promise<HttpAnswer> {
 const wantsCounterOffer = ({ headers }: HttpEvent): boolean =>
   (headers.prefer ?? '').split(',').some((preference) => preference.trim().toLowerCase() === 'counter-offer');
 
+/**
+ * `?maxHeight=` limits the picture from the first one on, for players that know their window.
+ * @throws Problem 400 when it is no height.
+ */
+function wantedLayer({ queryStringParameters }: HttpEvent): { layer?: { maxHeight: number } } {
+  const given = queryStringParameters?.maxHeight;
+  if (given === undefined) return {};
+  // Number() takes an empty string for 0, which is no height either.
+  return { layer: { maxHeight: parse(maxHeight, Number(given), 'maxHeight') } };
+}
+
 const ENDPOINT = '/whep/{stream}';
 const SESSION = '/whep/{stream}/{session}';
+const LAYER = '/whep/{stream}/{session}/layer';
 
 export const handler = endpoint({
   routes: [
@@ -66,5 +80,6 @@ export const handler = endpoint({
     { method: 'GET', path: SESSION, handle: noContent },
     { method: 'HEAD', path: SESSION, handle: noContent },
     { method: 'OPTIONS', path: SESSION, handle: options },
+    { method: 'POST', path: LAYER, handle: (event) => chooseLayer(here, event) },
   ],
 });

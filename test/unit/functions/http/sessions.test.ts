@@ -4,9 +4,10 @@ import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { FunctionContext } from '#functions/context.ts';
-import type { deleteSession, openSession, patchSession } from '#functions/http/sessions.ts';
+import type { chooseLayer, deleteSession, openSession, patchSession } from '#functions/http/sessions.ts';
 import { type Certificate, makeCertificate } from '#media-fleet/certificate.ts';
 import { type ControlRequest, ControlServer } from '#media-fleet/control-server.ts';
+import { layerMessage } from '#routing/node-messages.ts';
 import type { NodeRecord } from '#routing/node-record.ts';
 import { Problem, unavailable } from '#routing/problem.ts';
 import { nodeRecord } from '#test/unit/routing/samples.ts';
@@ -19,6 +20,7 @@ let sessions: {
   openSession: typeof openSession;
   patchSession: typeof patchSession;
   deleteSession: typeof deleteSession;
+  chooseLayer: typeof chooseLayer;
 };
 
 beforeAll(async () => {
@@ -86,6 +88,11 @@ async function startNode(
       noting('POST', '/v1/sessions/{id}/answer', ({ body }) => {
         if (!JSON.stringify(body).includes('"answer":"v=0'))
           throw new Problem(400, 'invalid-request', 'no answer');
+        return { v: 1 };
+      }),
+      noting('POST', '/v1/sessions/{id}/layer', ({ body }) => {
+        const { layer } = layerMessage.parse(body);
+        if (layer.rid === 'x') throw new Problem(422, 'unknown-layer', 'no layer x; it has q, h, f');
         return { v: 1 };
       }),
       noting('DELETE', '/v1/sessions/{id}', ({ params }) => {
@@ -319,6 +326,45 @@ it('the answer to a counter-offer goes to the node, without an If-Match', async 
   const sent = { headers: { 'Content-Type': 'application/sdp' }, body: 'v=0\r\n' };
   expect(await patch(path, sent)).toEqual({ statusCode: 204 });
   expect(node.asked).toEqual(['POST /v1/whep', 'POST /v1/sessions/{id}/answer']);
+});
+
+const choose = (path: string, body: string, headers: Record<string, string> = {}) =>
+  sessions.chooseLayer(context, httpEvent({ method: 'POST', path: `${path}/layer`, body, headers }));
+
+it('a choice of a layer goes to the node, and its refusal to the player', async () => {
+  const node = await startNode('i-1');
+  const path = await sessionPath();
+  expect(await choose(path, '{}')).toMatchObject({ statusCode: 200 });
+  expect(await choose(path, '{"mediaId":"1","encodingId":"h","maxHeight":720}')).toMatchObject({
+    statusCode: 200,
+  });
+  expect(node.asked.slice(1)).toEqual(['POST /v1/sessions/{id}/layer', 'POST /v1/sessions/{id}/layer']);
+  await expect(choose(path, '{"rid":"x"}')).rejects.toMatchObject({ status: 422, code: 'unknown-layer' });
+});
+
+it.each([
+  'hello',
+  '[]',
+  '{"maxHeight":0}',
+  '{"maxHeight":4321}',
+  '{"maxWidth":"640"}',
+  '{"spatialLayerId":-1}',
+  '{"temporalLayerId":1.5}',
+  '{"rid":""}',
+  '{"encodingId":"q","rid":"h"}',
+  '{"quality":"best"}',
+])('a layer that is none is a 400, and the node is not asked: %s', async (body) => {
+  const node = await startNode('i-1');
+  await expect(choose(await sessionPath(), body)).rejects.toMatchObject({ status: 400 });
+  expect(node.asked).toEqual(['POST /v1/whep']);
+});
+
+it('a protected session’s layer is chosen by its token’s holder only', async () => {
+  await startNode('i-1');
+  const path = await sessionPath(true);
+  await expect(choose(path, '{}')).rejects.toMatchObject({ status: 401 });
+  const token = await region.token({ aud: 'subscribe' });
+  expect(await choose(path, '{}', { Authorization: `Bearer ${token}` })).toMatchObject({ statusCode: 200 });
 });
 
 it('DELETE ends the session on its node, whatever its If-Match', async () => {

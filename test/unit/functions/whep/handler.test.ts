@@ -92,6 +92,19 @@ it.each([
   expect((await post(headers, changes)).status).toBe(Number(status));
 });
 
+it.each([
+  ['360', 503],
+  ['4320', 503],
+  ['0', 400],
+  ['4321', 400],
+  ['', 400],
+  ['36.5', 400],
+  ['high', 400],
+])('?maxHeight=%s is a %i', async (maxHeight, status) => {
+  await goLive();
+  expect((await post({}, { path: `/whep/${stream}?maxHeight=${maxHeight}` })).status).toBe(status);
+});
+
 it('a name that is none is a 400', async () => {
   expect((await post({}, { path: '/whep/a%20b' })).status).toBe(400);
 });
@@ -114,6 +127,15 @@ it.each(['/whep/concert', '/whep/concert/session'])(
     });
   },
 );
+
+it('a page may ask for a layer, and only by POST', async () => {
+  const path = '/whep/concert/session/layer';
+  const preflight = await call(handler, { method: 'OPTIONS', path });
+  expect(preflight).toMatchObject({ status: 200, headers: { 'access-control-allow-origin': '*' } });
+  expect(preflight.headers['access-control-allow-methods']).toContain('POST');
+  expect(await call(handler, { method: 'GET', path })).toMatchObject({ status: 405 });
+  expect(await call(handler, { method: 'POST', path, body: '{}' })).toMatchObject({ status: 404 });
+});
 
 it('another method is a 405 that says which there are', async () => {
   const { status, headers } = await call(handler, { method: 'PUT', path: '/whep/concert' });

@@ -1,0 +1,60 @@
+// Looks once a second after a stream's viewers whose layer this node chooses: those without a bandwidth estimate, or with a limit.
+
+import type { Producer } from 'mediasoup/types';
+import type { Logger } from 'pino';
+import { layerBitrates, layerCounts } from './track-layers.ts';
+import type { ViewerLayers } from './viewer-layers.ts';
+
+/** Between two looks, ms: libwebrtc reports on video once a second (its RTCP interval). */
+const INTERVAL = 1_000;
+
+export interface LayerWatchOptions {
+  /** What feeds the stream now. */
+  tracks: () => readonly Producer[];
+  /** Of every viewer of the stream. */
+  viewers: () => readonly ViewerLayers[];
+  log: Logger;
+}
+
+/** One for a stream, whatever its viewers are: a look is one request to the worker for a track, and one for each such viewer. */
+export class LayerWatch {
+  readonly #options: LayerWatchOptions;
+  readonly #timer: NodeJS.Timeout;
+  #looking = false;
+
+  constructor(options: LayerWatchOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => void this.#lookOnce(), INTERVAL);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** A worker that is slow to answer gets no second look on top. */
+  async #lookOnce(): Promise<void> {
+    if (this.#looking) return;
+    this.#looking = true;
+    try {
+      await this.#look();
+    } catch (error) {
+      this.#options.log.warn({ err: error }, 'the viewers of layers were not looked after');
+    } finally {
+      this.#looking = false;
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { tracks, viewers } = this.#options;
+    const track = tracks().find((candidate) => !candidate.closed && layerCounts(candidate).spatial > 1);
+    const followed = viewers().filter(({ isFollowed }) => isFollowed);
+    if (track === undefined || followed.length === 0) return;
+    const bitrates = await layerBitrates(track).catch((error: unknown) => {
+      if (track.closed) return undefined;
+      throw error;
+    });
+    if (bitrates === undefined) return;
+    const at = performance.now();
+    await Promise.all(followed.map((viewer) => viewer.look(bitrates, at)));
+  }
+}

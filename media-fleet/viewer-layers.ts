@@ -1,0 +1,189 @@
+// Which layer of the video a viewer gets: the one that it asked for, else the highest that its link and its limits allow.
+
+import type { Consumer, ConsumerLayers, Producer, RtpCapabilities } from 'mediasoup/types';
+import type { LayerRequest } from '#routing/node-messages.ts';
+import { Problem } from '#routing/problem.ts';
+import { LayerChoice } from './layer-choice.ts';
+import { layerCounts, TrackLayers } from './track-layers.ts';
+
+/** RFC 3550 section 6.4.1: the fraction lost is in 256ths. */
+const FRACTION = 256;
+
+const ESTIMATES = [
+  ['http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01', 'transport-cc'],
+  ['http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time', 'goog-remb'],
+] as const;
+
+/** Whether mediasoup has a bandwidth estimate of a video's receiver: by the extension and the feedback, as its Transport.cpp asks. */
+export const givesEstimate = ({ codecs = [], headerExtensions = [] }: RtpCapabilities): boolean =>
+  ESTIMATES.some(
+    ([extension, feedback]) =>
+      headerExtensions.some(({ kind, uri }) => kind === 'video' && uri === extension) &&
+      codecs.some(({ rtcpFeedback = [] }) => rtcpFeedback.some(({ type }) => type === feedback)),
+  );
+
+/** What a consumer has counted, and what its viewer's last report said. */
+interface Counted {
+  packets: number;
+  nacked: number;
+  /** Another one when another report has come. */
+  report: string;
+}
+
+interface Shown {
+  track: Producer;
+  consumer: Consumer;
+  /** As mediasoup has one of the viewer it chooses by it itself, up to what is preferred; else it sends what is preferred. */
+  hasEstimate: boolean;
+  counted: Counted | undefined;
+}
+
+/** One viewer's video, whichever consumers come and go for it. */
+export class ViewerLayers {
+  readonly #choice = new LayerChoice();
+  #request: LayerRequest;
+  #shown: Shown | undefined;
+
+  constructor(request: LayerRequest = {}) {
+    this.#request = request;
+  }
+
+  /** What a consumer of this track must prefer from its first packet on; undefined where there is nothing to choose. */
+  preferred(track: Producer, hasEstimate: boolean): ConsumerLayers | undefined {
+    const { spatial, temporal } = layerCounts(track);
+    if (spatial * temporal === 1) return undefined;
+    const { temporalLayerId = temporal - 1, maxTemporalLayerId = temporal - 1 } = this.#request;
+    const carried = hasEstimate ? spatial - 1 : this.#choice.layer;
+    return {
+      spatialLayer: Math.min(this.#pinned(track) ?? carried, this.#limit(track)),
+      temporalLayer: Math.min(temporalLayerId, maxTemporalLayerId, temporal - 1),
+    };
+  }
+
+  /** The viewer is shown this now. */
+  attach(track: Producer, consumer: Consumer, hasEstimate: boolean): void {
+    this.#shown = { track, consumer, hasEstimate, counted: undefined };
+  }
+
+  /**
+   * Chooses anew; what the request does not say is automatic again.
+   * @param track what the viewer is or will be shown, where that is known.
+   * @throws Problem 422 when it has not got the layer.
+   */
+  async choose(request: LayerRequest, track: Producer | undefined): Promise<void> {
+    if (track) requireLayer(request, track);
+    this.#request = request;
+    await this.#apply();
+  }
+
+  /** Whether it must be looked after: its reports decide, or it waits for the sizes of pictures. */
+  get isFollowed(): boolean {
+    return this.#followsReports || this.limitsSize;
+  }
+
+  get limitsSize(): boolean {
+    return this.#request.maxHeight !== undefined || this.#request.maxWidth !== undefined;
+  }
+
+  /**
+   * Looks at what the viewer reported, and changes its layer where that is called for.
+   * @param bitrates of the track's layers, see {@link LinkReading}.
+   * @param at ms, by a clock that never goes back.
+   */
+  async look(bitrates: readonly number[], at: number): Promise<void> {
+    if (this.#followsReports) await this.#read(bitrates, at);
+    await this.#apply();
+  }
+
+  get #followsReports(): boolean {
+    const shown = this.#shown;
+    return (
+      shown !== undefined &&
+      !shown.consumer.closed &&
+      !shown.hasEstimate &&
+      this.#pinned(shown.track) === undefined
+    );
+  }
+
+  /** mediasoup's own counters: one request to the worker. */
+  async #read(bitrates: readonly number[], at: number): Promise<void> {
+    const shown = this.#shown;
+    if (shown === undefined) return;
+    const { consumer, counted, track } = shown;
+    const stats = await consumer.getStats().catch((error: unknown) => {
+      if (consumer.closed) return [];
+      throw error;
+    });
+    const sent = stats.find(({ type }) => type === 'outbound-rtp');
+    if (sent === undefined || shown !== this.#shown) return;
+    const { packetCount, nackPacketCount, packetsLost, fractionLost, jitter, roundTripTime = 0 } = sent;
+    const report = [packetsLost, fractionLost, jitter, roundTripTime].join(' ');
+    shown.counted = { packets: packetCount, nacked: nackPacketCount, report };
+    if (counted === undefined) return;
+    // What comes again at the viewer's NACK counts as received in its report: the NACKs say what was lost first.
+    const packets = packetCount - counted.packets;
+    const nacked = nackPacketCount - counted.nacked;
+    const isReported = packets > 0 && (nacked > 0 || report !== counted.report);
+    this.#choice.read({
+      at,
+      loss: isReported ? Math.min(1, Math.max(fractionLost / FRACTION, nacked / packets)) : undefined,
+      roundTrip: roundTripTime > 0 ? roundTripTime : undefined,
+      // What it may not have it cannot climb to.
+      bitrates: bitrates.slice(0, this.#limit(track) + 1),
+    });
+  }
+
+  async #apply(): Promise<void> {
+    if (this.#shown === undefined) return;
+    const { track, consumer, hasEstimate } = this.#shown;
+    const wanted = this.preferred(track, hasEstimate);
+    if (wanted === undefined || consumer.closed) return;
+    const present = consumer.preferredLayers;
+    if (present?.spatialLayer === wanted.spatialLayer && present.temporalLayer === wanted.temporalLayer)
+      return;
+    await consumer.setPreferredLayers(wanted).catch((error: unknown) => {
+      // The next consumer is made with what is preferred by then.
+      if (!consumer.closed) throw error;
+    });
+  }
+
+  /** The layer that was asked for, where the track has it. */
+  #pinned(track: Producer): number | undefined {
+    const { encodingId, rid = encodingId, spatialLayerId } = this.#request;
+    const layer = rid === undefined ? spatialLayerId : TrackLayers.of(track).rids.indexOf(rid);
+    return layer !== undefined && layer >= 0 && layer < layerCounts(track).spatial ? layer : undefined;
+  }
+
+  #limit(track: Producer): number {
+    const highest = layerCounts(track).spatial - 1;
+    return Math.min(this.#request.maxSpatialLayerId ?? highest, this.#fitting(track));
+  }
+
+  /** The highest layer whose pictures are known to be small enough; the lowest when none is. */
+  #fitting(track: Producer): number {
+    const highest = layerCounts(track).spatial - 1;
+    if (!this.limitsSize) return highest;
+    const { maxHeight = Number.POSITIVE_INFINITY, maxWidth = Number.POSITIVE_INFINITY } = this.#request;
+    const fitting = [...TrackLayers.of(track).sizes]
+      .filter(([, { width, height }]) => width <= maxWidth && height <= maxHeight)
+      .map(([layer]) => layer);
+    return Math.min(highest, Math.max(0, ...fitting));
+  }
+}
+
+/** @throws Problem 422 that names the layers that there are. */
+function requireLayer(
+  { encodingId, rid = encodingId, spatialLayerId = 0, temporalLayerId = 0 }: LayerRequest,
+  track: Producer,
+): void {
+  const { rids } = TrackLayers.of(track);
+  const { spatial, temporal } = layerCounts(track);
+  const refuse = (asked: string, has: string) =>
+    new Problem(422, 'unknown-layer', `the stream's video has no ${asked}; it has ${has}`);
+  if (rid !== undefined && !rids.includes(rid)) {
+    throw refuse(`layer ${rid}`, rids.length === 0 ? 'no layers with names' : rids.join(', '));
+  }
+  if (spatialLayerId >= spatial) throw refuse(`spatial layer ${spatialLayerId}`, `${spatial}, from 0 on`);
+  if (temporalLayerId >= temporal)
+    throw refuse(`temporal layer ${temporalLayerId}`, `${temporal}, from 0 on`);
+}
