@@ -1,12 +1,13 @@
 // @ts-check
 // Makes a fresh clone ready to run: dependencies, mediasoup's worker and, with --with-test-tools, Chromium, AWS's
-// runtime client for Lambda functions and commands for network namespaces.
+// runtime client for Lambda functions, commands for network namespaces and the load generator.
 // npm runs it before start, test and bench. It needs nothing but Node 20 or newer, and says nothing when all is done.
 import { stopChildrenOnInterrupt } from './setup/children.mjs';
 import { chromium } from './setup/chromium.mjs';
 import { dependencies } from './setup/dependencies.mjs';
 import { SetupError } from './setup/error.mjs';
 import { lambdaRuntime } from './setup/lambda-runtime.mjs';
+import { loadGenerator } from './setup/load-generator.mjs';
 import { withLock } from './setup/lock.mjs';
 import { networkTools } from './setup/network-tools.mjs';
 import { ROOT } from './setup/paths.mjs';
@@ -24,7 +25,7 @@ function stepsFor(options) {
   if (unknown !== undefined)
     throw new SetupError(`unknown option ${unknown}; there is only --with-test-tools`);
   const always = [dependencies, worker];
-  return options.length > 0 ? [...always, chromium, networkTools, lambdaRuntime] : always;
+  return options.length > 0 ? [...always, chromium, networkTools, lambdaRuntime, loadGenerator] : always;
 }
 
 /** @param {Step[]} steps */

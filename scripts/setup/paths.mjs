@@ -14,4 +14,5 @@ function userCache() {
 }
 
 export const LAMBDA_RUNTIME_CACHE = path.join(userCache(), 'meridian', 'lambda-runtime');
+export const LOAD_CACHE = path.join(userCache(), 'meridian', 'load-generator');
 export const WORKER_CACHE = path.join(userCache(), 'meridian', 'mediasoup-worker');
