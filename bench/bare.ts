@@ -128,4 +128,4 @@ const stop = () => {
 process.once('SIGTERM', stop);
 process.once('SIGINT', stop);
 // Whoever started us holds the other end.
-process.stdin.resume().once('end', stop).once('close', stop);
+process.stdin.resume().once('close', stop);

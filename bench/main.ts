@@ -1,50 +1,64 @@
-// `npm run bench -- <name>`: runs one benchmark, prints its table and writes its figures to bench/results/.
+// `npm run bench -- <name> [options]`: runs one benchmark, prints its table and writes its figures to bench/results/.
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
-import { parseArgs } from 'node:util';
 import type { BenchResult } from './result.ts';
 
-const BENCHES: Readonly<Record<string, () => Promise<{ run: () => Promise<BenchResult> }>>> = {
-  join: () => import('./join.ts'),
-  idle: () => import('./idle.ts'),
-  control: () => import('./control.ts'),
-  'hot-stream': () => import('./hot-stream.ts'),
+interface Bench {
+  run: (options: string[]) => Promise<BenchResult>;
+}
+
+const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
+  join: () => import('./join.ts').then(withoutOptions),
+  idle: () => import('./idle.ts').then(withoutOptions),
+  control: () => import('./control.ts').then(withoutOptions),
+  'hot-stream': () => import('./hot-stream.ts').then(withoutOptions),
+  fanout: () => import('./fanout.ts'),
+  churn: () => import('./churn.ts'),
 };
+
+const withoutOptions = ({ run }: { run: () => Promise<BenchResult> }): Bench => ({
+  run: async (options) => {
+    if (options.length > 0) throw new Error(`it has no options; ${options.join(' ')} is given`);
+    return run();
+  },
+});
 
 /** Above this load per core the figures would be the other programs'. */
 const BUSY = 0.5;
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { force: { type: 'boolean', default: false } },
-});
-const name = positionals[0] ?? '';
+const [name = '', ...given] = process.argv.slice(2).filter((argument) => argument !== '--force');
+const force = process.argv.includes('--force');
 const bench = BENCHES[name];
 const [load = 0] = loadavg();
 const cores = cpus();
 if (bench === undefined) {
-  process.stderr.write(`npm run bench -- <${Object.keys(BENCHES).join(' | ')}> [--force]\n`);
+  process.stderr.write(`npm run bench -- <${Object.keys(BENCHES).join(' | ')}> [--force] [options]\n`);
   process.exitCode = 1;
-} else if (load / cores.length > BUSY && !values.force) {
+} else if (load / cores.length > BUSY && !force) {
   process.stderr.write(
     `the machine is busy (load ${load.toFixed(2)} on ${cores.length} cores): wait, or measure all the same with --force\n`,
   );
   process.exitCode = 1;
 } else {
+  await measure(name, bench).catch((error: unknown) => {
+    process.stderr.write(`${name}: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  });
+  // libwebrtc keeps threads that would keep the process.
+  process.exit();
+}
+
+async function measure(name: string, bench: () => Promise<Bench>): Promise<void> {
   const machine = `${cores.length} × ${cores[0]?.model.trim() ?? 'unknown'}, Node ${process.version}, load ${load.toFixed(2)} at the start`;
-  const result = await (await bench()).run();
+  const result = await (await bench()).run(given);
   console.log(`\n${name} — ${machine}`);
   console.table(result.rows);
   for (const note of result.notes ?? []) console.log(note);
   const folder = new URL('./results/', import.meta.url);
   await mkdir(folder, { recursive: true });
   const file = new URL(`${name}.json`, folder);
-  await writeFile(
-    file,
-    `${JSON.stringify({ name, machine, at: new Date().toISOString(), ...result }, undefined, 2)}\n`,
-  );
+  const figures = { name, machine, at: new Date().toISOString(), ...result };
+  await writeFile(file, `${JSON.stringify(figures, undefined, 2)}\n`);
   console.log(`written to bench/results/${name}.json`);
-  // libwebrtc keeps threads that would keep the process.
-  process.exit();
 }

@@ -5,4 +5,6 @@ export interface BenchResult {
   rows: Record<string, string | number>[];
   /** What a reader of the table must know. */
   notes?: string[];
+  /** Every single measurement, for the file that is written. */
+  details?: unknown;
 }

@@ -22,18 +22,26 @@ import { startPage } from './page/server.ts';
 
 const GLOBAL_NAME = 'live.meridian.test';
 
+/** A node to start: its group, and its number among those of the group in its region. */
+export interface NodePlace {
+  group: NodeGroup;
+  number: number;
+}
+
 /** Nodes of each region: viewers of another region are spread over two edges, so that there is a cascade to see. */
-const NODES = [
+const NODES: readonly NodePlace[] = [
   { group: 'origin', number: 1 },
   { group: 'edge', number: 1 },
   { group: 'edge', number: 2 },
-] as const;
+];
 
 /** How long the publish token that is printed is good for, in seconds: a week. */
 const TOKEN_LIFE = 7 * 86_400;
 
 export interface WorldOptions {
   regions: readonly string[];
+  /** Of each region; one origin node and two edges where it is not given. */
+  nodes?: readonly NodePlace[];
   /** Ports; 0 is any free one. The gateways take one after another from `api` on. */
   ports: { page: number; api: number; global: number; dns: number };
   /** For nodes and functions, e.g. timings. */
@@ -87,6 +95,7 @@ export async function startWorld({
   regionEnv = {},
   restart,
   hosts,
+  nodes: places = NODES,
   database: givenDatabase,
 }: WorldOptions): Promise<World> {
   const closers: (() => Promise<unknown>)[] = [];
@@ -233,7 +242,7 @@ export async function startWorld({
     });
     const nodes = await Promise.all(
       regions.flatMap((region) =>
-        NODES.map(async ({ group, number }) => {
+        places.map(async ({ group, number }) => {
           const own = await hosts?.add(region);
           const nodeId = `${region}-${group}-${number}`;
           const env = nodeEnvironment(region, group, own?.address);

@@ -1,0 +1,192 @@
+// What a viewer costs: CPU, memory, delay and loss of one stream to many viewers, beside a bare mediasoup router.
+
+import { parseArgs } from 'node:util';
+import { cpuOf, type Kind, residentOf } from './kinds.ts';
+import { load, type Step } from './load.ts';
+import { type ProcessFacts, processTree } from './processes.ts';
+import type { BenchResult } from './result.ts';
+import { BARE, OURS, peer, type Server, type ServerKind } from './servers.ts';
+import { percentile } from './statistics.ts';
+
+const USAGE = `npm run bench -- fanout [options]
+  --viewers N,N,...   how many watch, step by step (10,50,100,200,400)
+  --repeats N         of all, in turn (3)
+  --seconds S         that each step is measured (15)
+  --peer NAME,WHIP,WHEP,PID
+                      another server that runs already, and the process whose tree does its work; may be repeated
+  --layers 1|3        simulcast layers that are published (1)
+  --suites A,B,...    SRTP suites that are offered (those of browsers)
+  --short             10 viewers, once, for 3 s: only to see that it works
+`;
+
+interface FanoutOptions {
+  viewers: number[];
+  repeats: number;
+  seconds: number;
+  peers: ServerKind[];
+  layers: 1 | 3;
+  suites: string[] | undefined;
+}
+
+/** One server with so many viewers. */
+interface Measured {
+  server: string;
+  repeat: number;
+  viewers: number;
+  /** CPU seconds in a viewer's minute: of all processes, and of each kind of them. */
+  cpu: number;
+  cpuByKind: Record<Kind, number>;
+  /** Resident bytes that a viewer adds to the processes of the server. */
+  memory: number;
+  step: Step;
+}
+
+/** @throws Error when an option is wrong, a server does not start, or it refuses the publisher. */
+export async function run(args: string[]): Promise<BenchResult> {
+  const options = optionsFrom(args);
+  const servers = [OURS, BARE, ...options.peers];
+  const measured: Measured[] = [];
+  for (let repeat = 0; repeat < options.repeats; repeat += 1) {
+    // Turned around each time: what drifts with time then weighs on all alike.
+    for (const kind of repeat % 2 === 0 ? servers : servers.toReversed()) {
+      process.stderr.write(`fanout: ${kind.name}, ${repeat + 1} of ${options.repeats}\n`);
+      const server = await kind.start();
+      try {
+        measured.push(...(await measure(kind.name, server, repeat, options)));
+      } finally {
+        await server.close();
+      }
+    }
+  }
+  return {
+    rows: options.viewers.flatMap((viewers) => servers.map(({ name }) => row(measured, name, viewers))),
+    notes: [
+      'CPU is of all processes of a server: Meridian’s are gateway, nodes, media workers, database, DNS and page; bare is one mediasoup router in one program.',
+      'Medians of the repeats; in brackets the smallest and the largest. The delay is from the publisher’s send to the viewer’s kernel.',
+      'Publisher and viewers are bench/load on the same machine: H264 at 1 Mbps and 30 fps, and Opus.',
+    ],
+    details: { options: { ...options, peers: options.peers.map(({ name }) => name) }, measured },
+  };
+}
+
+function optionsFrom(args: string[]): FanoutOptions {
+  const { values } = parseArgs({
+    args,
+    options: {
+      viewers: { type: 'string' },
+      repeats: { type: 'string' },
+      seconds: { type: 'string' },
+      peer: { type: 'string', multiple: true, default: [] },
+      layers: { type: 'string', default: '1' },
+      suites: { type: 'string' },
+      short: { type: 'boolean', default: false },
+    },
+  });
+  const { viewers, repeats, seconds, layers, suites, short } = values;
+  const parsed = {
+    viewers: (viewers ?? (short ? '10' : '10,50,100,200,400')).split(',').map(Number),
+    repeats: Number(repeats ?? (short ? 1 : 3)),
+    seconds: Number(seconds ?? (short ? 3 : 15)),
+    peers: values.peer.map(peer),
+    suites: suites?.split(','),
+  };
+  const rising = parsed.viewers.every((count, index) => count > (parsed.viewers[index - 1] ?? 0));
+  const whole = [...parsed.viewers, parsed.repeats].every(Number.isInteger);
+  if (
+    !rising ||
+    !whole ||
+    !(parsed.repeats >= 1) ||
+    !(parsed.seconds > 0) ||
+    (layers !== '1' && layers !== '3')
+  )
+    throw new Error(`wrong options: ${args.join(' ')}\n${USAGE}`);
+  return { ...parsed, layers: layers === '1' ? 1 : 3 };
+}
+
+/** All steps with one server. */
+async function measure(
+  name: string,
+  server: Server,
+  repeat: number,
+  { viewers, seconds, layers, suites }: FanoutOptions,
+): Promise<Measured[]> {
+  const measured: Measured[] = [];
+  let [empty, before]: [ProcessFacts[], ProcessFacts[]] = [[], []];
+  let begun = 0;
+  const { whip, whep, token } = server;
+  for await (const event of load({ whip, whep, token, steps: viewers, duration: seconds, layers, suites })) {
+    if (event.event === 'playable') empty = await processTree(server.pid);
+    else if (event.event === 'ended')
+      process.stderr.write(`fanout: a viewer ended: ${event.status} ${event.why}\n`);
+    else if (event.event === 'measuring') {
+      begun = performance.now();
+      before = await processTree(server.pid);
+    } else if (event.event === 'measured') {
+      const minutes = (performance.now() - begun) / 60_000;
+      const after = await processTree(server.pid);
+      const step = event.result;
+      const share = step.viewers * minutes;
+      const cpu = (kinds?: readonly Kind[]) => (cpuOf(after, kinds) - cpuOf(before, kinds)) / share;
+      measured.push({
+        server: name,
+        repeat,
+        viewers: step.viewers,
+        cpu: cpu(),
+        cpuByKind: {
+          'media workers': cpu(['media workers']),
+          nodes: cpu(['nodes']),
+          gateway: cpu(['gateway']),
+          rest: cpu(['rest']),
+        },
+        memory: (residentOf(after) - residentOf(empty)) / step.viewers,
+        step,
+      });
+    }
+  }
+  return measured;
+}
+
+function row(all: readonly Measured[], server: string, viewers: number): BenchResult['rows'][number] {
+  const own = all.filter((one) => one.server === server && one.viewers === viewers);
+  const bare = all.filter((one) => one.server === BARE.name && one.viewers === viewers);
+  // Each repeat's with the same repeat's.
+  const ratios = (figure: (one: Measured) => number) =>
+    own.flatMap((one) => {
+      const floor = bare.find(({ repeat }) => repeat === one.repeat);
+      return floor === undefined ? [] : [figure(one) / figure(floor)];
+    });
+  const median = (values: readonly number[], digits: number) => percentile(values, 50).toFixed(digits);
+  const spread = (values: readonly number[], digits: number) =>
+    `${median(values, digits)} (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`;
+  const expected = own.reduce((sum, { step }) => sum + step.expected, 0);
+  const lost = own.reduce((sum, { step }) => sum + step.lost, 0);
+  const joins = (which: 'answerMs' | 'firstPacketMs', share: 'p50' | 'p99') =>
+    median(
+      own.flatMap(({ step }) => {
+        const times = step.joins[which];
+        return times.count === 0 || !('p50' in times) ? [] : [times[share]];
+      }),
+      0,
+    );
+  const delays = (share: 'p50' | 'p99') => own.map(({ step }) => step.latencyMs[share]);
+  const costs = own.map(({ cpu }) => cpu);
+  const memory = own.map((one) => one.memory / 1000);
+  return {
+    viewers,
+    server,
+    'CPU s per viewer-minute': spread(costs, 3),
+    'by bare’s': spread(
+      ratios(({ cpu }) => cpu),
+      2,
+    ),
+    'its media workers’, by bare’s': spread(
+      ratios(({ cpuByKind }) => cpuByKind['media workers']),
+      2,
+    ),
+    'delay p50, p99 ms': `${median(delays('p50'), 2)}, ${median(delays('p99'), 1)}`,
+    'lost %': ((100 * lost) / expected).toFixed(3),
+    'POST → 201 p50, p99 ms': `${joins('answerMs', 'p50')}, ${joins('answerMs', 'p99')}`,
+    'POST → first RTP p50, p99 ms': `${joins('firstPacketMs', 'p50')}, ${joins('firstPacketMs', 'p99')}`,
+    'kB a viewer': median(memory, 0),
+  };
+}

@@ -1,0 +1,33 @@
+// Which part of Meridian a process is, by its command line.
+
+import type { ProcessFacts } from './processes.ts';
+
+/** The first that matches. */
+const PATTERNS = {
+  'media workers': /mediasoup-worker/,
+  nodes: /media-fleet\/main/,
+  gateway: /gateway\/main/,
+  /** The database, DNS and the page; of another server, whatever is no mediasoup worker. */
+  rest: /./,
+} as const;
+
+export type Kind = keyof typeof PATTERNS;
+export const KINDS: readonly Kind[] = ['media workers', 'nodes', 'gateway', 'rest'];
+
+const kindOf = ({ command }: ProcessFacts): Kind =>
+  KINDS.find((kind) => PATTERNS[kind].test(command)) ?? 'rest';
+
+/** CPU seconds so far. */
+export const cpuOf = (processes: readonly ProcessFacts[], kinds: readonly Kind[] = KINDS): number =>
+  total(processes, kinds, ({ cpu }) => cpu);
+
+/** Resident bytes. */
+export const residentOf = (processes: readonly ProcessFacts[], kinds: readonly Kind[] = KINDS): number =>
+  total(processes, kinds, ({ resident }) => resident);
+
+const total = (
+  processes: readonly ProcessFacts[],
+  kinds: readonly Kind[],
+  figure: (one: ProcessFacts) => number,
+): number =>
+  processes.filter((one) => kinds.includes(kindOf(one))).reduce((sum, one) => sum + figure(one), 0);
