@@ -2,6 +2,15 @@
 
 import * as z from 'zod';
 
+/** Longest detail, in characters: what is said back of a request may be as long as the request. */
+const MAX_DETAIL = 400;
+
+/** One line, and not without end, whatever of a request is said back in it. */
+function sentence(detail: string): string {
+  const line = detail.replace(/\p{Cc}/gu, '\ufffd');
+  return line.length <= MAX_DETAIL ? line : `${line.slice(0, MAX_DETAIL - 1).toWellFormed()}…`;
+}
+
 /** An answer that is an error: thrown where it is known, turned into `application/problem+json` at the edge. */
 export class Problem extends Error {
   readonly status: number;
@@ -12,7 +21,7 @@ export class Problem extends Error {
   /**
    * @param status HTTP status, 400 to 599.
    * @param code kebab-case kind, e.g. `stream-not-live`.
-   * @param detail one sentence for a person: what was wrong, where, and what to do.
+   * @param detail one sentence for a person: what was wrong, where, and what to do; cut off after {@link MAX_DETAIL}.
    */
   constructor(
     status: number,
@@ -21,7 +30,7 @@ export class Problem extends Error {
     headers: Readonly<Record<string, string>> = {},
     cause?: unknown,
   ) {
-    super(detail, cause === undefined ? {} : { cause });
+    super(sentence(detail), cause === undefined ? {} : { cause });
     this.name = 'Problem';
     this.status = status;
     this.code = code;

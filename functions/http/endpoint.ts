@@ -81,11 +81,14 @@ function withPreflights(given: readonly EndpointRoute[]): EndpointRoute[] {
   ];
 }
 
-/** 405 with `Allow` where the path has other methods, else 404. */
+/** 405 with `Allow` where the path has other methods, else 404. The path is not said back: a session's is a secret. */
 function notFound(routes: readonly EndpointRoute[], method: string, path: string): Problem {
   const allowed = routes.filter((route) => pathPattern(route.path).test(path)).map((route) => route.method);
-  if (allowed.length === 0) return new Problem(404, 'unknown-path', `there is nothing at ${path}`);
-  return new Problem(405, 'method-not-allowed', `${path} has no ${method}`, { Allow: allowed.join(', ') });
+  if (allowed.length === 0) return new Problem(404, 'unknown-path', 'there is nothing at this path');
+  const allow = allowed.join(', ');
+  return new Problem(405, 'method-not-allowed', `this path has no ${method}; it has ${allow}`, {
+    Allow: allow,
+  });
 }
 
 const pathPattern = (path: string): RegExp => new RegExp(`^${path.replace(/\{[^}]+\}/g, '[^/]+')}/?$`);

@@ -16,6 +16,14 @@ it('is an RFC 9457 body that survives the wire', () => {
   expect(Problem.fromBody(409, body)).toEqual(problem);
 });
 
+it('says back one short line of what was sent, whatever that was', () => {
+  expect(new Problem(422, 'unusable-sdp', `it has ${'x'.repeat(60_000)}`).message).toMatch(
+    /^it has x{300,392}…$/,
+  );
+  expect(new Problem(422, 'unusable-sdp', 'it has a\r\nb\0\u0085c').message).toBe('it has a��b��c');
+  expect(new Problem(422, 'unusable-sdp', '😀'.repeat(300)).message.isWellFormed()).toBe(true);
+});
+
 it.each([undefined, null, '', 'Forbidden', { message: 'Forbidden' }, { type: 1 }])(
   'what is no problem body (%j) is still an error of that status',
   (body) => {

@@ -65,7 +65,16 @@ it.each(['/', '/thing', '/things/1/2', '/xthings', '/thingsx'])('%s is a 404', a
   const { status, headers, json } = await call(handler, { method: 'GET', path });
   expect(status).toBe(404);
   expect(headers['content-type']).toBe('application/problem+json');
-  expect(json).toMatchObject({ status: 404, detail: expect.stringContaining(path) });
+  expect(json).toMatchObject({ status: 404, detail: expect.stringContaining('path') });
+});
+
+it.each([
+  ['PUT', '/things/a-secret'],
+  ['GET', '/things/1/a-secret'],
+])('%s %s: what stands in the path is not said back', async (method, path) => {
+  const { status, json } = await call(handler, { method, path });
+  expect(status).toBeGreaterThanOrEqual(404);
+  expect(JSON.stringify(json)).not.toContain('a-secret');
 });
 
 it('a Problem is problem details, with its headers, not to be cached', async () => {
