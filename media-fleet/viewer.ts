@@ -185,7 +185,7 @@ export class Viewer extends Session {
       throw nothingOffered();
     }
     const answer = readOffer(text);
-    this.#sections = answeredSections(answer, this.#offered);
+    this.#sections = answeredSections(answer, this.#offered, this.#wanted);
     this.learn(answer);
     await Promise.all([this.transport.connect({ dtlsParameters: answer.dtls }), this.show(this.#wanted)]);
   }

@@ -43,21 +43,26 @@ export function writeCounterOffer(
 }
 
 /**
- * What the player takes of our offer.
+ * What the player takes of our offer. A section in which it does not take the track's own codec is not taken.
+ * @param tracks what there is to be seen now.
  * @throws Problem 422 when it takes none of it.
  */
-export function answeredSections(answer: Offer, hub: RtpCapabilities) {
+export function answeredSections(answer: Offer, hub: RtpCapabilities, tracks: readonly Producer[]) {
   const sections = answer.media
     .filter(({ direction }) => direction === 'recvonly' || direction === 'sendrecv')
     .map(({ kind, mid, codecs, extensions }) => {
-      const taken = codecs.flatMap(({ payloadType, rtxPayloadType }) => [payloadType, rtxPayloadType]);
+      const taken = (known: RtpCodecCapability) =>
+        codecs.some(
+          ({ payloadType, rtxPayloadType, mimeType }) =>
+            (known.preferredPayloadType === payloadType &&
+              known.mimeType.toLowerCase() === mimeType.toLowerCase()) ||
+            (known.preferredPayloadType === rtxPayloadType && isRtxOf(known, payloadType)),
+        );
       return {
         kind,
         mid,
         capabilities: {
-          codecs: (hub.codecs ?? []).filter(({ preferredPayloadType }) =>
-            taken.includes(preferredPayloadType),
-          ),
+          codecs: (hub.codecs ?? []).filter(taken),
           headerExtensions: (hub.headerExtensions ?? []).filter(
             (known) =>
               known.kind === kind &&
@@ -66,7 +71,13 @@ export function answeredSections(answer: Offer, hub: RtpCapabilities) {
         },
       };
     })
-    .filter(({ capabilities }) => capabilities.codecs.length > 0);
+    .filter(({ kind, capabilities: { codecs } }) => {
+      const track = tracks.find((candidate) => candidate.kind === kind);
+      const wanted = track?.consumableRtpParameters.codecs[0]?.payloadType;
+      return track === undefined
+        ? codecs.length > 0
+        : codecs.some(({ preferredPayloadType }) => preferredPayloadType === wanted);
+    });
   if (sections.length === 0)
     throw new Problem(422, 'no-common-codec', 'the answer takes nothing of what was offered');
   return sections;

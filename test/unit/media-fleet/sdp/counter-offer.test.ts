@@ -63,7 +63,7 @@ const answer = () => readOffer(text.replaceAll('a=sendonly', 'a=recvonly').repla
 
 it('an answer that takes it all has its codecs and extensions', () => {
   const { rtpCapabilities } = hub.router;
-  const sections = answeredSections(answer(), rtpCapabilities);
+  const sections = answeredSections(answer(), rtpCapabilities, tracks);
   expect(sections.map(({ kind, mid }) => [kind, mid])).toEqual([
     ['audio', '0'],
     ['video', '1'],
@@ -86,7 +86,11 @@ it('what the answer leaves out is not used', () => {
   }));
   if (audio === undefined || video === undefined) throw new Error('two sections were offered');
   const inactive = { ...audio, direction: 'inactive' as const };
-  const sections = answeredSections({ ...rest, media: [inactive, video] }, hub.router.rtpCapabilities);
+  const sections = answeredSections(
+    { ...rest, media: [inactive, video] },
+    hub.router.rtpCapabilities,
+    tracks,
+  );
   expect(sections).toMatchObject([{ kind: 'video', capabilities: { headerExtensions: [] } }]);
   expect(sections[0]?.capabilities.codecs.map(({ mimeType }) => mimeType)).toEqual(['video/VP8']);
 });
@@ -97,13 +101,26 @@ it('a number for another extension than it was offered for is not believed', () 
     ...section,
     extensions: section.extensions.map(({ id, uri }, n, all) => ({ id, uri: all[n + 1]?.uri ?? uri })),
   }));
-  const [, video] = answeredSections({ ...rest, media: swapped }, hub.router.rtpCapabilities);
+  const [, video] = answeredSections({ ...rest, media: swapped }, hub.router.rtpCapabilities, tracks);
   expect(video?.capabilities.headerExtensions.length).toBeLessThanOrEqual(1);
 });
 
 it('an answer that takes nothing is a 422', () => {
   const nothing = readOffer(text.replaceAll('a=sendonly', 'a=inactive'));
-  expect(() => answeredSections(nothing, hub.router.rtpCapabilities)).toThrow(
+  expect(() => answeredSections(nothing, hub.router.rtpCapabilities, tracks)).toThrow(
     expect.objectContaining({ status: 422, code: 'no-common-codec' }),
   );
+});
+
+it.each([
+  ['another codec under the track’s number', 'a=rtpmap:96 VP9/90000'],
+  ['a codec of the hub’s that the track has not', 'a=rtpmap:98 VP9/90000\r\na=fmtp:98 profile-id=0'],
+])('an answer with %s takes the other section alone', (_, codec) => {
+  const answered = text
+    .replaceAll('a=sendonly', 'a=recvonly')
+    .replaceAll('actpass', 'active')
+    .replace('SAVPF 96', 'SAVPF 98 96')
+    .replace('a=rtpmap:96 VP8/90000', codec);
+  const sections = answeredSections(readOffer(answered), hub.router.rtpCapabilities, tracks);
+  expect(sections.map(({ kind }) => kind)).toEqual(['audio']);
 });
