@@ -5,7 +5,7 @@ import sdpTransform from 'sdp-transform';
 import { Problem } from '#routing/problem.ts';
 import { candidateLine } from './answer.ts';
 
-const LINES = /^(?:[a-z]=[^\r\n]*\r?\n)*[a-z]=[^\r\n]*(?:\r?\n)*$/;
+const LINES = /^(?:[a-z]=[^\0\r\n]*\r?\n)*[a-z]=[^\0\r\n]*(?:\r?\n)*$/;
 
 /**
  * The credentials of a fragment, by which a restart is told from more candidates. The candidates themselves need no

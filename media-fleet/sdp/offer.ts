@@ -58,8 +58,8 @@ const MAX_LAYERS = 4;
 const malformed = (detail: string) => new Problem(400, 'malformed-sdp', `the offer ${detail}`);
 const unusable = (detail: string) => new Problem(422, 'unusable-sdp', `the offer ${detail}`);
 
-/** RFC 8866 section 5: `<type>=<value>` lines, of which the first is `v=0`. */
-const LINES = /^v=0\r?\n(?:[a-z]=[^\r\n]*\r?\n)*[a-z]=[^\r\n]*(?:\r?\n)*$/;
+/** RFC 8866 section 5: `<type>=<value>` lines, of which the first is `v=0`; a value has no NUL (section 9, `byte-string`). */
+const LINES = /^v=0\r?\n(?:[a-z]=[^\0\r\n]*\r?\n)*[a-z]=[^\0\r\n]*(?:\r?\n)*$/;
 
 const fingerprint = z.object({
   type: z

@@ -43,6 +43,7 @@ it.each([
   candidates,
   `a=ice-ufrag:\n${credentials.split('\n')[1]}`,
   `\n${credentials}`,
+  `${credentials}\na=x\0`,
 ])('%j is a 400', (text) => {
   expect(() => readFragment(text)).toThrow(expect.objectContaining({ status: 400, code: 'malformed-sdp' }));
 });
