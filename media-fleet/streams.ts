@@ -49,7 +49,7 @@ export class Streams {
   readonly #entries = new Map<string, Promise<Entry>>();
   readonly #open = new Map<string, Entry>();
   readonly #sessions = new Map<string, Session>();
-  readonly #justEnded = new LRUCache<string, true>(JUST_ENDED);
+  readonly #justEnded = new LRUCache<string, SessionEnd>(JUST_ENDED);
   readonly #counts = { publishers: 0, viewers: 0, connecting: 0 };
 
   constructor(options: StreamsOptions) {
@@ -167,11 +167,15 @@ export class Streams {
     await session.chooseLayer(layer);
   }
 
-  /** @throws Problem 404 */
+  /** @throws Problem 404, which for a while tells a publisher that another one took its place. */
   session(id: string): Session {
     const session = this.#sessions.get(id);
-    if (session === undefined) throw unknownSession();
-    return session;
+    if (session !== undefined) return session;
+    if (this.#justEnded.get(id) === 'superseded') {
+      const detail = 'this session was ended because another publisher took the stream over';
+      throw new Problem(404, 'session-superseded', detail);
+    }
+    throw unknownSession();
   }
 
   /**
@@ -357,9 +361,9 @@ export class Streams {
 
   #keepSession(session: Session, onEnd: () => void): void {
     this.#sessions.set(session.id, session);
-    const forget = (end?: SessionEnd) => {
+    const forget = (end: SessionEnd = 'failed') => {
       this.#sessions.delete(session.id);
-      if (end !== 'deleted') this.#justEnded.set(session.id, true);
+      if (end !== 'deleted') this.#justEnded.set(session.id, end);
       onEnd();
     };
     if (session.ended) forget();

@@ -38,6 +38,7 @@ const CLIENT_FAULTS: ReadonlySet<string> = new Set([
   'stream-not-live',
   'stream-has-publisher',
   'unknown-session',
+  'session-superseded',
   'wrong-entity-tag',
   'nothing-offered',
   'too-many-requests',

@@ -13,26 +13,47 @@ export interface PageOptions {
   apiSecret: string;
 }
 
-const FILES = new Map(
-  [
-    'index.html',
-    'page.css',
-    'page.js',
-    'cascade-layout.js',
-    'cascade-picture.js',
-    'control-api.js',
-    'dom.js',
-    'meter.js',
-    'player.js',
-    'publish.js',
-    'session.js',
-    'source.js',
-    'test-picture.js',
-    'ticker.js',
-    'watch.js',
-  ].map((name) => [`/${name}`, name]),
-);
-FILES.set('/', 'index.html');
+const PAGE = [
+  'index.html',
+  'page.css',
+  'page.js',
+  'cascade-layout.js',
+  'cascade-picture.js',
+  'control-api.js',
+  'dom.js',
+  'player.js',
+  'publish.js',
+  'source.js',
+  'test-picture.js',
+  'ticker.js',
+  'watch.js',
+];
+
+const CLIENT = [
+  'index.js',
+  'back-off.js',
+  'connection.js',
+  'encodings.js',
+  'errors.js',
+  'fragment.js',
+  'lifecycle.js',
+  'link-header.js',
+  'server-events.js',
+  'session.js',
+  'statistics.js',
+  'whep-player.js',
+  'whip-publisher.js',
+];
+
+/** By path. The page's own import of `../../../client/…` is `/client/…` for a browser: there is nothing above the root. */
+const FILES = new Map([
+  ...PAGE.map((name): [string, URL] => [`/${name}`, new URL(`./public/${name}`, import.meta.url)]),
+  ...CLIENT.map((name): [string, URL] => [
+    `/client/${name}`,
+    new URL(`../../client/${name}`, import.meta.url),
+  ]),
+  ['/', new URL('./public/index.html', import.meta.url)],
+]);
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -83,7 +104,7 @@ async function serve(request: IncomingMessage, response: ServerResponse, world: 
   } else if (file === undefined) {
     response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n');
   } else {
-    const body = await readFile(new URL(`./public/${file}`, import.meta.url));
-    response.writeHead(200, { 'content-type': TYPES[extname(file)], 'cache-control': 'no-store' }).end(body);
+    const type = TYPES[extname(file.pathname)];
+    response.writeHead(200, { 'content-type': type, 'cache-control': 'no-store' }).end(await readFile(file));
   }
 }

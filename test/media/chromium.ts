@@ -1,6 +1,6 @@
 // Chromium as a publisher and a viewer: its own WebRTC, driven by playwright, against any WHIP and WHEP endpoint.
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
@@ -24,14 +24,24 @@ export interface Browser {
   close(): Promise<void>;
 }
 
+/** Where it runs, if not here. */
+export interface Elsewhere {
+  /** The beginning of a command that runs there (local/hosts.ts). */
+  enter: readonly string[];
+  /** What we fetch for it, for it cannot reach us at that address. */
+  fetched: string;
+}
+
 /** Every run has a profile of its own. */
-export async function startChromium(): Promise<Browser> {
+export async function startChromium(elsewhere?: Elsewhere): Promise<Browser> {
   const profile = await mkdtemp(join(tmpdir(), 'meridian-chromium-'));
+  const here = process.env.CHROMIUM_BIN || '/usr/bin/chromium';
   const context: BrowserContext = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.CHROMIUM_BIN || '/usr/bin/chromium',
+    executablePath: elsewhere ? await scriptFor(elsewhere, here, profile) : here,
     headless: true,
     args: FLAGS,
   });
+  if (elsewhere) await fetchFor(context, elsewhere);
   return {
     open: async (url) => {
       const page = await context.newPage();
@@ -44,6 +54,22 @@ export async function startChromium(): Promise<Browser> {
     },
   };
 }
+
+async function scriptFor({ enter }: Elsewhere, executable: string, directory: string): Promise<string> {
+  const script = join(directory, 'chromium.sh');
+  await writeFile(script, `#!/bin/sh\nexec ${[...enter, executable].join(' ')} "$@"\n`, { mode: 0o755 });
+  return script;
+}
+
+const fetchFor = (context: BrowserContext, { fetched }: Elsewhere): Promise<unknown> =>
+  context.route(`${fetched}/**`, async (route) => {
+    const response = await fetch(route.request().url());
+    await route.fulfill({
+      status: response.status,
+      contentType: response.headers.get('content-type') ?? 'text/plain',
+      body: await response.text(),
+    });
+  });
 
 export interface BrowserPublishOptions {
   url: string;

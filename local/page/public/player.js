@@ -1,14 +1,11 @@
-// One player: a viewer of a stream in a region, which joins again until it is closed.
+// One player of the page: a viewer of a stream in a region, with what it says of itself.
 // @ts-check
 
+import { Refused, Unreachable, WhepPlayer } from '../../../client/index.js';
 import { bitrateText, find, say, sentence, setText } from './dom.js';
-import { measure } from './meter.js';
-import { closeSession, connectionEnd, openSession, Refused, Unreachable } from './session.js';
 
+/** @import { PlayerState, PlayerStats } from '../../../client/whep-player.js' */
 /** @import { Region } from './control-api.js' */
-
-/** Seconds until the next try when the region did not name any: after a refusal, a silence, a broken connection. */
-const RETRY = { refused: 2, unreachable: 5, broken: 2 };
 
 export class Player {
   /** @type {HTMLElement} */
@@ -17,12 +14,15 @@ export class Player {
   #stream;
   #onClose;
   #closed = new AbortController();
+  #whep;
   #video;
   #line;
   #state;
   #retry;
   #mute;
   #numbers;
+  /** @type {ReturnType<typeof setInterval> | undefined} counts down to the next try */
+  #countdown;
 
   /**
    * Joins at once.
@@ -57,143 +57,72 @@ export class Player {
     const { signal } = this.#closed;
     part('close').addEventListener('click', () => this.close(), { signal });
     this.#mute.addEventListener('click', () => this.#toggleSound(), { signal });
-    this.#run();
+    this.#retry.addEventListener('click', () => this.#whep.retryNow(), { signal });
+    this.#whep = new WhepPlayer({
+      url: `${region.api}/whep/${encodeURIComponent(stream)}`,
+      video: this.#video,
+      onState: (state) => this.#show(state),
+      onStats: (stats) => this.#measured(stats),
+    });
+    this.#whep.start();
   }
 
   /** Idempotent. */
   close() {
     if (this.#closed.signal.aborted) return;
     this.#closed.abort();
+    clearInterval(this.#countdown);
+    this.#whep.close();
     this.element.remove();
     this.#onClose();
   }
 
-  async #run() {
-    const { signal } = this.#closed;
-    while (!signal.aborted) {
-      let message = '';
-      /** @type {number | undefined} */
-      let seconds;
-      try {
-        await this.#watch();
-        message = `The connection to ${this.#region.id} broke.`;
-        seconds = RETRY.broken;
-      } catch (error) {
-        ({ message, seconds } = this.#explain(error));
-      }
-      if (!signal.aborted) await this.#pause(message, seconds);
-    }
-  }
-
-  /** One connection, until it is over or the player is closed. */
-  async #watch() {
-    const { id: region, api } = this.#region;
-    const over = new AbortController();
-    const close = () => over.abort();
-    this.#closed.signal.addEventListener('abort', close, { once: true });
-    const closed = new Promise((resolve) => over.signal.addEventListener('abort', resolve, { once: true }));
-    const peer = new RTCPeerConnection();
-    /** @type {string | undefined} */
-    let session;
-    try {
+  /** @param {PlayerState} state */
+  #show({ name, retryIn, error }) {
+    const { id } = this.#region;
+    clearInterval(this.#countdown);
+    this.#retry.hidden = name !== 'waiting';
+    this.#mute.hidden = name !== 'playing' && name !== 'stalled';
+    if (name === 'joining') {
       for (const text of Object.values(this.#numbers)) setText(text, '–');
-      this.#say('wait', `Joining in ${region} …`);
-      const clicked = performance.now();
-      const since = () => `${Math.round(performance.now() - clicked)} ms`;
-      const media = new MediaStream();
-      for (const kind of ['video', 'audio']) {
-        media.addTrack(peer.addTransceiver(kind, { direction: 'recvonly' }).receiver.track);
-      }
-      this.#video.srcObject = media;
-      this.#onFirstFrame(over.signal, () => setText(this.#numbers.frame, since()));
-
-      session = await openSession(peer, { region, url: `${api}/whep/${encodeURIComponent(this.#stream)}` });
-      if (over.signal.aborted) return;
-      setText(this.#numbers.joined, since());
-      this.#say('wait', 'Connecting …');
-      this.#mute.hidden = false;
-      measure(peer, {
-        direction: 'inbound-rtp',
-        signal: over.signal,
-        onReading: ({ picture, bitrate }) => {
-          setText(this.#numbers.picture, picture || '–');
-          setText(this.#numbers.bitrate, bitrateText(bitrate));
-          if (peer.connectionState !== 'connected') return;
-          if (bitrate > 0) this.#say('good', 'Playing.');
-          else this.#say('wait', 'Connected, but nothing arrives.');
-        },
-      });
-      const ended = connectionEnd(peer, {
-        signal: over.signal,
-        onChange: (state) => {
-          if (state === 'connected') this.#say('wait', 'Connected; waiting for media …');
-          else if (state === 'disconnected')
-            this.#say('wait', `The connection to ${region} is interrupted …`);
-        },
-      });
-      await Promise.race([ended, closed]);
-    } finally {
-      this.#closed.signal.removeEventListener('abort', close);
-      over.abort();
-      if (session !== undefined) closeSession(session);
-      peer.close();
-      this.#video.srcObject = null;
-      this.#mute.hidden = true;
-    }
+      this.#say('wait', `Joining in ${id} …`);
+    } else if (name === 'connecting') this.#say('wait', 'Connecting …');
+    else if (name === 'playing') this.#say('good', 'Playing.');
+    else if (name === 'stalled') this.#say('wait', 'Connected, but nothing arrives.');
+    else if (name === 'failed') this.#say('bad', sentence(error));
+    else if (name === 'waiting') this.#wait(this.#explain(error), retryIn ?? 0);
   }
 
   /**
-   * @param {unknown} error
-   * @returns {{ message: string, seconds: number | undefined }} `seconds`: when to try again; never by itself without
-   */
-  #explain(error) {
-    if (error instanceof Unreachable) return { message: error.message, seconds: RETRY.unreachable };
-    if (!(error instanceof Refused)) return { message: sentence(error), seconds: undefined };
-    const { code, message, status, retryAfter } = error;
-    const seconds =
-      status === 409 || status === 429 || status === 503 ? (retryAfter ?? RETRY.refused) : undefined;
-    return { message: code === 'stream-not-live' ? `${this.#stream} is not live yet.` : message, seconds };
-  }
-
-  /**
-   * Waits for the time of the next try or for the button, whichever comes first.
    * @param {string} message
-   * @param {number | undefined} seconds
-   * @returns {Promise<void>}
+   * @param {number} retryIn ms
    */
-  #pause(message, seconds) {
-    const { promise, resolve } = Promise.withResolvers();
-    const done = new AbortController();
-    const until = performance.now() + (seconds ?? Number.POSITIVE_INFINITY) * 1000;
+  #wait(message, retryIn) {
+    const until = performance.now() + retryIn;
     const tell = () => {
-      const left = Math.ceil((until - performance.now()) / 1000);
-      if (left <= 0) resolve(undefined);
-      else
-        this.#say(
-          seconds === undefined ? 'bad' : 'wait',
-          left === Infinity ? message : `${message} Trying again in ${left} s.`,
-        );
+      const left = Math.max(1, Math.ceil((until - performance.now()) / 1000));
+      this.#say('wait', `${message} Trying again in ${left} s.`);
     };
-    const timer = setInterval(tell, 250);
-    this.#retry.hidden = false;
-    this.#retry.addEventListener('click', () => resolve(undefined), { signal: done.signal });
-    this.#closed.signal.addEventListener('abort', () => resolve(undefined), { signal: done.signal });
+    this.#countdown = setInterval(tell, 250);
     tell();
-    return promise.finally(() => {
-      clearInterval(timer);
-      done.abort();
-      this.#retry.hidden = true;
-    });
   }
 
-  /**
-   * @param {AbortSignal} signal
-   * @param {() => void} tell
-   */
-  #onFirstFrame(signal, tell) {
-    if (!('requestVideoFrameCallback' in this.#video)) return;
-    const handle = this.#video.requestVideoFrameCallback(tell);
-    signal.addEventListener('abort', () => this.#video.cancelVideoFrameCallback(handle), { once: true });
+  /** @param {Error | undefined} error */
+  #explain(error) {
+    if (error instanceof Unreachable) return `${this.#region.id} does not answer.`;
+    if (error instanceof Refused && error.code === 'stream-not-live')
+      return `${this.#stream} is not live yet.`;
+    return sentence(error);
+  }
+
+  /** @param {PlayerStats} stats */
+  #measured({ frameWidth, frameHeight, framesPerSecond, bitrate, joined, firstFrame }) {
+    const { picture, frame } = this.#numbers;
+    const size = `${frameWidth}×${frameHeight}, ${Math.round(framesPerSecond)} fps`;
+    setText(picture, frameWidth > 0 ? size : '–');
+    setText(this.#numbers.bitrate, bitrateText(bitrate));
+    setText(this.#numbers.joined, `${Math.round(joined)} ms`);
+    setText(frame, firstFrame === undefined ? '–' : `${Math.round(firstFrame)} ms`);
   }
 
   #toggleSound() {

@@ -1,11 +1,11 @@
 // The publish panel: one publication at a time, from a source to a region's WHIP endpoint.
 // @ts-check
 
+import { WhipPublisher } from '../../../client/index.js';
 import { bitrateText, find, say, sentence, setText } from './dom.js';
-import { measure } from './meter.js';
-import { closeSession, connectionEnd, openSession } from './session.js';
 import { openSource } from './source.js';
 
+/** @import { PublisherState, PublisherStats } from '../../../client/whip-publisher.js' */
 /** @import { World } from './control-api.js' */
 /** @import { SourceKind } from './source.js' */
 
@@ -52,7 +52,7 @@ export class PublishPanel {
     const stream = this.#stream.value;
     // Read before the form is disabled, for then it has no data.
     const kind = /** @type {SourceKind} */ (new FormData(this.#form).get('source'));
-    this.#show(true);
+    this.#toggle(true);
     let ending = 'Not publishing.';
     /** @type {'idle' | 'bad'} */
     let mood = 'idle';
@@ -66,7 +66,7 @@ export class PublishPanel {
     }
     running.abort();
     this.#running = undefined;
-    this.#show(false);
+    this.#toggle(false);
     this.#say(mood, ending);
     setText(this.#numbers, '');
   }
@@ -79,54 +79,40 @@ export class PublishPanel {
   async #run({ stream, kind, signal }) {
     const region = this.#world.regions.find(({ id }) => id === this.#region.value);
     if (region === undefined) throw new Error('Choose a region to publish in.');
-    const token = this.#world.publishToken;
-    const stopped = new Promise((resolve) => {
-      signal.addEventListener('abort', () => resolve('Not publishing.'), { once: true });
-    });
-
     this.#say('wait', kind === 'test' ? 'Connecting …' : `Waiting for the ${kind} …`);
     const source = await openSource(kind, { stream, region: region.id });
-    const peer = new RTCPeerConnection();
     const over = new AbortController();
-    /** @type {string | undefined} */
-    let session;
+    /** @type {PromiseWithResolvers<string>} */
+    const ended = Promise.withResolvers();
+    signal.addEventListener('abort', () => ended.resolve('Not publishing.'), { signal: over.signal });
+    /** @type {WhipPublisher | undefined} */
+    let publisher;
     try {
       signal.throwIfAborted();
       this.#preview.srcObject = source.media;
       this.#preview.hidden = false;
       this.#hint.hidden = true;
       for (const track of source.media.getTracks()) {
-        peer.addTransceiver(track, { direction: 'sendonly', streams: [source.media] });
         // The browser's own "stop sharing" ends the publication.
         track.addEventListener('ended', () => this.stop(), { signal: over.signal });
       }
-      this.#say('wait', `Connecting to ${region.id} …`);
-      const url = `${region.api}/whip/${encodeURIComponent(stream)}`;
-      session = await openSession(peer, { region: region.id, url, token });
-      signal.throwIfAborted();
-      measure(peer, {
-        direction: 'outbound-rtp',
-        signal: over.signal,
-        onReading: ({ picture, bitrate }) =>
-          setText(this.#numbers, [picture, bitrateText(bitrate)].filter(Boolean).join(', ')),
-      });
-      const ended = connectionEnd(peer, {
-        signal: over.signal,
-        onChange: (state) => {
-          if (state === 'connected') {
-            this.#say('good', `Live in ${region.id} as ${stream}.`);
-            this.#onPublish(stream);
-          } else if (state === 'disconnected')
-            this.#say('wait', `The connection to ${region.id} is interrupted …`);
+      publisher = new WhipPublisher({
+        url: `${region.api}/whip/${encodeURIComponent(stream)}`,
+        token: this.#world.publishToken,
+        stream: source.media,
+        onState: (state) => {
+          if (state.name === 'failed') ended.reject(state.error);
+          else if (state.name === 'superseded') {
+            ended.reject(new Error(`Somebody else publishes ${stream} now.`));
+          } else this.#show(state, { region: region.id, stream });
         },
-      }).then(() => {
-        throw new Error(`The connection to ${region.id} is over. Publish again to go on.`);
+        onStats: (stats) => this.#measured(stats),
       });
-      return await Promise.race([stopped, ended]);
+      publisher.start();
+      return await ended.promise;
     } finally {
       over.abort();
-      if (session !== undefined) closeSession(session, token);
-      peer.close();
+      publisher?.close();
       source.stop();
       this.#preview.srcObject = null;
       this.#preview.hidden = true;
@@ -134,8 +120,27 @@ export class PublishPanel {
     }
   }
 
+  /**
+   * @param {PublisherState} state
+   * @param {{ region: string, stream: string }} where
+   */
+  #show({ name, error }, { region, stream }) {
+    if (name === 'joining' || name === 'connecting') this.#say('wait', `Connecting to ${region} …`);
+    else if (name === 'waiting') this.#say('wait', `${sentence(error)} Trying again …`);
+    else if (name === 'live') {
+      this.#say('good', `Live in ${region} as ${stream}.`);
+      this.#onPublish(stream);
+    }
+  }
+
+  /** @param {PublisherStats} stats */
+  #measured({ frameWidth, frameHeight, framesPerSecond, bitrate }) {
+    const size = `${frameWidth}×${frameHeight}, ${Math.round(framesPerSecond)} fps`;
+    setText(this.#numbers, [frameWidth > 0 ? size : '', bitrateText(bitrate)].filter(Boolean).join(', '));
+  }
+
   /** @param {boolean} publishing */
-  #show(publishing) {
+  #toggle(publishing) {
     setText(this.#button, publishing ? 'Stop' : 'Publish');
     this.#button.classList.toggle('stop', publishing);
     const fields = this.#form.querySelectorAll('.field input, select');

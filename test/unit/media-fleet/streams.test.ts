@@ -191,6 +191,10 @@ it('the same encoder come back ends its older session', async () => {
   await connected(stream, 3, 2);
   expect(await ended).toEqual(['superseded']);
   await fedByPublisher(stream);
+  // The encoder that lost it can ask why at its session's URL, and need not fight for it.
+  expect(() => streams.session(older.id)).toThrow(expect.objectContaining({ code: 'session-superseded' }));
+  streams.endSession(older.id);
+  expect(() => streams.session(older.id)).toThrow(expect.objectContaining({ code: 'unknown-session' }));
 });
 
 it('a publisher’s priority is changed by its claim, and its stream goes on from here', async () => {
