@@ -14,6 +14,8 @@ const GATHERING = 1_000;
 const CONNECTING = 5_000;
 /** Without a byte, in ms: a node that died says nothing, and browsers call that `disconnected` only after some 6 s. */
 const SILENCE = 2_000;
+/** The same of one that sends sound only: reports of it may be 5 s apart (RFC 3550 section 6.2), in ms. */
+const SILENCE_OF_REPORTS = 6_000;
 /** From the server's yes to a restart until media must go the new way, in ms. */
 const RESTARTING = 5_000;
 /** Between two tries to reach the server for a restart, in ms. */
@@ -55,6 +57,8 @@ export class Connection {
   /** @type {(reading: Reading) => void} */
   onReading = () => {};
   #direction;
+  /** ms without a byte that are doubted */
+  #silence;
   #over = new AbortController();
   /** @type {(end: End) => void} */
   #resolve;
@@ -78,6 +82,8 @@ export class Connection {
     this.session = session;
     this.#remote = session.description.sdp ?? '';
     this.#direction = direction;
+    const sendsVideo = peer.getSenders().some(({ track }) => track?.kind === 'video');
+    this.#silence = direction === 'outbound-rtp' && !sendsVideo ? SILENCE_OF_REPORTS : SILENCE;
     this.#meter = new Meter(direction);
     /** @type {PromiseWithResolvers<End>} */
     const end = Promise.withResolvers();
@@ -190,7 +196,7 @@ export class Connection {
       this.#heardAt = now;
       this.#asked = false;
       this.#say('flowing');
-    } else if (now - this.#heardAt > SILENCE && !this.#asked) {
+    } else if (now - this.#heardAt > this.#silence && !this.#asked) {
       // The browser knows that there is no network: it will say when there is one.
       if (navigator.onLine !== false) this.#restart();
     }

@@ -101,11 +101,9 @@ export class Session {
     const isSdp = (headers.get('content-type') ?? '').toLowerCase().startsWith(SDP);
     const good = status === 201 || (status === 406 && counterOffer && isSdp);
     if (!good) throw await refusal(response);
-    if (location === null) {
-      throw new Refused('The server opened a session without a Location that this page may read.', {
-        status: 502,
-      });
-    }
+    // Nobody could end it, and each further try would leave one more.
+    if (location === null)
+      throw new Refused('The server names no session that this page may see.', { status });
     return new Session(response, { location, token, sdp: await bodyOf(response) });
   }
 

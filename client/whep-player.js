@@ -72,9 +72,10 @@ export class WhepPlayer {
   #playbacks = new WeakMap();
   /** @type {Playback | undefined} the one that is shown */
   #shown;
-  /** What the server is known to take; given up when it refuses, kept when it works. */
-  #takes = { counterOffer: true, channel: true };
-  #hasJoined = false;
+  /** What is asked for: less when the server refuses. */
+  #asks = { counterOffer: true, channel: true };
+  /** What was asked for when it last worked. @type {{ counterOffer: boolean, channel: boolean } | undefined} */
+  #worked;
   /** @type {LayerChoice | undefined} */
   #layer;
   /** Of the stream's layers, as the server told last: rids by height. @type {Map<number, string>} */
@@ -158,17 +159,17 @@ export class WhepPlayer {
    * @param {unknown} error
    */
   #askForLess(error) {
-    const takes = this.#takes;
+    const asks = this.#asks;
     const isForm =
       error instanceof Refused
         ? error.status >= 400 && error.status < 500 && !NOT_THE_FORM.includes(error.status)
         : !(error instanceof Unreachable);
     // A server whose CORS does not know `Prefer` cannot be told from one that is not there.
-    const mayBeCors = error instanceof Unreachable && !error.timedOut && navigator.onLine !== false;
-    if (!this.#hasJoined && isForm && takes.channel) takes.channel = false;
-    else if (!this.#hasJoined && (isForm || mayBeCors) && takes.counterOffer) takes.counterOffer = false;
+    const isCors = this.#worked === undefined && error instanceof Unreachable && !error.timedOut;
+    if (isForm && asks.channel) asks.channel = false;
+    else if ((isForm || isCors) && asks.counterOffer) asks.counterOffer = false;
     else {
-      if (!this.#hasJoined) this.#takes = { counterOffer: true, channel: true };
+      this.#asks = { counterOffer: true, channel: true, ...this.#worked };
       return false;
     }
     return true;
@@ -181,7 +182,7 @@ export class WhepPlayer {
    */
   async #joinOnce(url, signal, started) {
     const { token } = this.#options;
-    const { counterOffer, channel: wantsChannel } = this.#takes;
+    const { counterOffer, channel: wantsChannel } = this.#asks;
     const media = new MediaStream();
     let peer = new RTCPeerConnection();
     let channel = wantsChannel ? createEventChannel(peer) : undefined;
@@ -212,8 +213,8 @@ export class WhepPlayer {
       }
       signal.throwIfAborted();
       const mode = description.type === 'offer' ? 'counter-offer' : 'answer';
-      this.#takes.counterOffer = mode === 'counter-offer';
-      this.#hasJoined = true;
+      this.#worked = { counterOffer: mode === 'counter-offer', channel: wantsChannel };
+      this.#asks = { ...this.#worked };
       const { region, node } = session;
       const connection = new Connection({
         peer,
