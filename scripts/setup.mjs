@@ -1,11 +1,12 @@
 // @ts-check
 // Makes a fresh clone ready to run: dependencies, mediasoup's worker and, with --with-test-tools, Chromium, AWS's
-// runtime client for Lambda functions, commands for network namespaces and the load generator.
-// npm runs it before start, test and bench. It needs nothing but Node 20 or newer, and says nothing when all is done.
+// runtime client for Lambda functions, commands for network namespaces and the load generator; with
+// --with-interop-clients, other browsers and WebRTC libraries. npm runs it before start, test, bench and interop. It needs nothing but Node 20 or newer, and says nothing when all is done.
 import { stopChildrenOnInterrupt } from './setup/children.mjs';
 import { chromium } from './setup/chromium.mjs';
 import { dependencies } from './setup/dependencies.mjs';
 import { SetupError } from './setup/error.mjs';
+import { interopClients } from './setup/interop-clients.mjs';
 import { lambdaRuntime } from './setup/lambda-runtime.mjs';
 import { loadGenerator } from './setup/load-generator.mjs';
 import { withLock } from './setup/lock.mjs';
@@ -19,13 +20,18 @@ import { worker } from './setup/worker.mjs';
  * @typedef {{ isReady: () => boolean, make: () => Promise<void> }} Step
  */
 
+/** @type {Readonly<Record<string, Step[]>>} */
+const MORE = {
+  '--with-test-tools': [chromium, networkTools, lambdaRuntime, loadGenerator],
+  '--with-interop-clients': [interopClients],
+};
+
 /** @param {string[]} options @returns {Step[]} */
 function stepsFor(options) {
-  const unknown = options.find((option) => option !== '--with-test-tools');
+  const unknown = options.find((option) => MORE[option] === undefined);
   if (unknown !== undefined)
-    throw new SetupError(`unknown option ${unknown}; there is only --with-test-tools`);
-  const always = [dependencies, worker];
-  return options.length > 0 ? [...always, chromium, networkTools, lambdaRuntime, loadGenerator] : always;
+    throw new SetupError(`unknown option ${unknown}; there are ${Object.keys(MORE).join(' and ')}`);
+  return [dependencies, worker, ...options.flatMap((option) => MORE[option] ?? [])];
 }
 
 /** @param {Step[]} steps */

@@ -18,7 +18,11 @@ const FLAGS = [
   '--disable-sync',
 ];
 
+/** The program: the system's, or what CHROMIUM_BIN names. */
+export const chromiumPath = (): string => process.env.CHROMIUM_BIN || '/usr/bin/chromium';
+
 export interface Browser {
+  version: string;
   /** A page at this address, which decides what it may fetch. */
   open(url: string): Promise<Page>;
   close(): Promise<void>;
@@ -35,14 +39,14 @@ export interface Elsewhere {
 /** Every run has a profile of its own. */
 export async function startChromium(elsewhere?: Elsewhere): Promise<Browser> {
   const profile = await mkdtemp(join(tmpdir(), 'meridian-chromium-'));
-  const here = process.env.CHROMIUM_BIN || '/usr/bin/chromium';
   const context: BrowserContext = await chromium.launchPersistentContext(profile, {
-    executablePath: elsewhere ? await scriptFor(elsewhere, here, profile) : here,
+    executablePath: elsewhere ? await scriptFor(elsewhere, chromiumPath(), profile) : chromiumPath(),
     headless: true,
     args: FLAGS,
   });
   if (elsewhere) await fetchFor(context, elsewhere);
   return {
+    version: context.browser()?.version() ?? 'unknown',
     open: async (url) => {
       const page = await context.newPage();
       await page.goto(url);

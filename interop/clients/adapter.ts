@@ -1,0 +1,88 @@
+// What every client's process here has in common: its arguments, its lines of JSON, and that it ends when its stdin does.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type About,
+  type Codec,
+  codec,
+  type Form,
+  form,
+  type Message,
+  type Sending,
+  type Watching,
+} from '../messages.ts';
+
+export interface Publishing {
+  sent(): Promise<Omit<Sending, 'is'>> | Omit<Sending, 'is'>;
+  stop(): Promise<void>;
+}
+
+export interface Viewing {
+  seen(): Promise<Omit<Watching, 'is'>> | Omit<Watching, 'is'>;
+  stop(): Promise<void>;
+}
+
+export interface Adapter {
+  /** @throws Missing when the client cannot run here. */
+  about(): Promise<Omit<About, 'is' | 'lacks'> & Partial<Pick<About, 'lacks'>>>;
+  publish(url: string, token: string, as: Form): Promise<Publishing>;
+  view(url: string, codec: Codec): Promise<Viewing>;
+}
+
+/** Why a client cannot run here. */
+export class Missing extends Error {}
+
+/** Between two looks at how it goes, in ms. */
+const LOOK = 200;
+
+/** Runs `about`, `publish URL TOKEN FORM` or `view URL CODEC`, as the arguments say, and ends the process. */
+export async function run(adapter: Adapter): Promise<never> {
+  const [what = '', url = '', ...rest] = process.argv.slice(2);
+  const over = new AbortController();
+  const end = () => over.abort();
+  process.stdin.resume().once('end', end).once('close', end);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, end);
+  try {
+    if (what === 'about') say({ is: 'about', lacks: {}, ...(await adapter.about()) });
+    else if (what === 'publish') await publish(adapter, url, rest, over.signal);
+    else if (what === 'view') await view(adapter, url, rest, over.signal);
+    else throw new Error(`unknown command "${what}"; there are about, publish and view`);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    say(error instanceof Missing ? { is: 'missing', why } : { is: 'failed', why });
+    process.exitCode = 1;
+  }
+  // What is written to a pipe is written before this returns; WebRTC libraries keep threads that would keep the process.
+  process.exit();
+}
+
+async function publish(adapter: Adapter, url: string, rest: string[], over: AbortSignal): Promise<void> {
+  const [token = '', as] = rest;
+  const session = await adapter.publish(url, token, form.parse(as));
+  try {
+    while (!over.aborted) {
+      say({ is: 'sending', ...(await session.sent()) });
+      await pause(over);
+    }
+  } finally {
+    await session.stop();
+  }
+}
+
+async function view(adapter: Adapter, url: string, [name]: string[], over: AbortSignal): Promise<void> {
+  const session = await adapter.view(url, codec.parse(name));
+  try {
+    while (!over.aborted) {
+      say({ is: 'watching', ...(await session.seen()) });
+      await pause(over);
+    }
+  } finally {
+    await session.stop();
+  }
+}
+
+const pause = (signal: AbortSignal) => sleep(LOOK, undefined, { signal }).catch(() => undefined);
+
+function say(what: Message): void {
+  process.stdout.write(`${JSON.stringify(what)}\n`);
+}
