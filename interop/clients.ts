@@ -14,5 +14,13 @@ const typescript = (id: string): Client => ({
   args: ['--disable-warning=ExperimentalWarning', here(`${id}.ts`)],
 });
 
+/** Debian's Python: its packages are not another one's. */
+const python = (id: string): Client => ({ id, command: '/usr/bin/python3', args: [here(`${id}.py`)] });
+
 /** In the order of the table. */
-export const CLIENTS: readonly Client[] = ['chromium', 'libwebrtc'].map(typescript);
+export const CLIENTS: readonly Client[] = [
+  typescript('chromium'),
+  typescript('libwebrtc'),
+  python('gstreamer'),
+  python('aiortc'),
+];

@@ -104,7 +104,7 @@ async function publication(world: World, options: Publication): Promise<Cell[]> 
   try {
     return await withClient(client, args, signal, async (source) => {
       await source.until(isSending, START);
-      await live(world, { stream, layers: form === 'VP8 simulcast' ? 3 : 1, signal });
+      await live(world, { stream, form, signal });
       const cells: Cell[] = [];
       const waiting = [...able];
       const lane = async () => {
@@ -176,21 +176,23 @@ async function withClient<Result>(
   }
 }
 
-/** Until the stream can be played, with so many layers of video. */
+/** Until the stream can be played, as the form says: its codec, and of simulcast all three layers. */
 async function live(
   { regions: [near], apiSecret }: World,
-  { stream, layers, signal }: { stream: string; layers: number; signal: AbortSignal },
+  { stream, form, signal }: { stream: string; form: Form; signal: AbortSignal },
 ): Promise<void> {
   if (!near) throw new Error('the world has no region');
+  const layers = form === 'VP8 simulcast' ? 3 : 1;
   const deadline = performance.now() + LAYERS;
   for (;;) {
     const tree = await readTree(stream, near, apiSecret);
     const tracks = tree?.regions.flatMap(({ nodes }) => nodes.flatMap((node) => node.tracks)) ?? [];
-    const flowing =
-      tracks.find(({ kind }) => kind === 'video')?.layers.filter(({ packets }) => packets > 0) ?? [];
-    if (tree?.origin && flowing.length >= layers) return;
+    const video = tracks.find(({ kind }) => kind === 'video');
+    if (video && video.codec !== `video/${codecOf(form)}`) throw new Error(`it publishes ${video.codec}`);
+    const flowing = video?.layers.filter(({ packets }) => packets > 0).length ?? 0;
+    if (tree?.origin && flowing >= layers) return;
     if (performance.now() > deadline)
-      throw new Error(`${flowing.length} of ${layers} layers of video have come within ${LAYERS / 1000} s`);
+      throw new Error(`${flowing} of ${layers} layers of video have come within ${LAYERS / 1000} s`);
     await sleep(100, undefined, { signal });
   }
 }

@@ -47,7 +47,7 @@ await run({
         const stats = await find(viewer.connection, packetsReceived);
         return {
           decoded: viewer.decoded(),
-          firstFrameMs: viewer.firstFrameAfter,
+          firstFrameMs: viewer.firstPictureAfter,
           received: stats?.packetsReceived ?? 0,
           lost: stats?.packetsLost ?? 0,
           width: stats?.frameWidth,

@@ -225,8 +225,10 @@ export class Viewer extends EventEmitter<{ frame: [number] }> {
   readonly #sinks: { stop(): void }[] = [];
   readonly #started: number;
   #decoded = 0;
-  /** Milliseconds from before the POST to the first decoded picture. */
+  /** Milliseconds from before the POST to the first decoded picture whose number could be read. */
   firstFrameAfter: number | undefined;
+  /** The same for any picture. */
+  firstPictureAfter: number | undefined;
   frames = 0;
   lastNumber: number | undefined;
   /** Whether pictures that came were wider than high, or not; who asks clears it first. */
@@ -272,6 +274,7 @@ export class Viewer extends EventEmitter<{ frame: [number] }> {
 
   #onFrame(frame: Picture): void {
     this.#decoded += 1;
+    this.firstPictureAfter ??= performance.now() - this.#started;
     this.shapes.add(frame.width > frame.height ? 'wide' : 'tall');
     const number = readFrameNumber(frame);
     if (number === undefined) return;
