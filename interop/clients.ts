@@ -22,5 +22,6 @@ export const CLIENTS: readonly Client[] = [
   typescript('chromium'),
   typescript('libwebrtc'),
   python('gstreamer'),
-  python('aiortc'),
+  // Its file's name must not be the library's.
+  { ...python('aiortc_client'), id: 'aiortc' },
 ];
