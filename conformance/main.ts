@@ -1,14 +1,15 @@
-// `npm run conformance -- --whip URL --whep URL [--token T] [--junit FILE]`: the suite against any server.
+// `npm run conformance -- --whip URL --whep URL [--token T] [--flood N] [--junit FILE]`: the suite against any server.
 
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { junit } from './junit.ts';
 import { runConformance } from './run.ts';
 
-const USAGE = `npm run conformance -- --whip URL --whep URL [--token TOKEN] [--junit FILE]
+const USAGE = `npm run conformance -- --whip URL --whep URL [--token TOKEN] [--flood N] [--junit FILE]
   --whip URL    the WHIP endpoint of a stream that may be published
   --whep URL    the WHEP endpoint of the same stream
   --token TOKEN sent as Authorization: Bearer
+  --flood N     also sends up to N requests at a time to see a rate limit; not to servers that others use
   --junit FILE  writes the results as JUnit XML too
 `;
 
@@ -17,16 +18,19 @@ const { values } = parseArgs({
     whip: { type: 'string' },
     whep: { type: 'string' },
     token: { type: 'string' },
+    flood: { type: 'string' },
     junit: { type: 'string' },
   },
 });
 const { whip, whep, token } = values;
-if (!whip || !whep || !URL.canParse(whip) || !URL.canParse(whep)) {
+const flood = values.flood === undefined ? undefined : Number(values.flood);
+const isCount = flood === undefined || (Number.isInteger(flood) && flood > 0);
+if (!whip || !whep || !URL.canParse(whip) || !URL.canParse(whep) || !isCount) {
   process.stderr.write(USAGE);
   process.exit(2);
 }
 
-const verdicts = await runConformance({ whip, whep, token }, ({ row, result, why }) => {
+const verdicts = await runConformance({ whip, whep, token, flood }, ({ row, result, why }) => {
   console.log(
     `${row.id.padEnd(9)} ${result} ${row.level.padEnd(7)} ${row.requirement}${why ? `\n          ${why}` : ''}`,
   );

@@ -10,6 +10,8 @@ export interface Target {
   whep: string;
   /** A token for both; undefined where the server wants none. */
   token: string | undefined;
+  /** How many requests a flood may have; undefined: there is none. */
+  flood?: number | undefined;
 }
 
 export interface Answer {

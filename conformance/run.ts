@@ -1,12 +1,13 @@
 // Runs the rows one after another and says what came of each.
 
 import { Failed, type Row, Skipped, type Target } from './row.ts';
+import { floodRows } from './rows/flood.ts';
 import { methodRows } from './rows/methods.ts';
 import { postRows } from './rows/post.ts';
 import { sessionRows } from './rows/session.ts';
 import { ServerUnderTest } from './server.ts';
 
-export const ROWS: readonly Row[] = [...postRows, ...methodRows, ...sessionRows];
+export const ROWS: readonly Row[] = [...postRows, ...methodRows, ...sessionRows, ...floodRows];
 
 export interface Verdict {
   row: Row;
@@ -20,11 +21,12 @@ export interface Verdict {
 export async function runConformance(
   target: Target,
   onVerdict: (verdict: Verdict) => void,
+  rows: readonly Row[] = ROWS,
 ): Promise<Verdict[]> {
   const server = new ServerUnderTest(target);
   const verdicts: Verdict[] = [];
   try {
-    for (const row of ROWS) {
+    for (const row of rows) {
       const started = performance.now();
       const [result, why] = await judge(row, server);
       await server.endSessions();

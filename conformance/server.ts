@@ -18,13 +18,15 @@ export class ServerUnderTest implements Server {
   readonly whip: string;
   readonly whep: string;
   readonly token: string | undefined;
+  readonly flood: number | undefined;
   #publisher: Promise<Publisher> | undefined;
   #sessions: string[] = [];
 
-  constructor({ whip, whep, token }: Target) {
+  constructor({ whip, whep, token, flood }: Target) {
     this.whip = whip;
     this.whep = whep;
     this.token = token;
+    this.flood = flood;
   }
 
   async offer(use: Use): Promise<string> {

@@ -1,6 +1,7 @@
 // The conformance suite against the local world: every row that binds a server is met.
 
 import { expect, test } from 'vitest';
+import { floodRows } from '#conformance/rows/flood.ts';
 import { ROWS, runConformance } from '#conformance/run.ts';
 import { newStream, regions, whep, whip, world } from './support.ts';
 
@@ -13,6 +14,7 @@ test('WHIP and WHEP, row by row', async () => {
   };
   const verdicts = await runConformance(target, () => undefined);
   expect(verdicts).toHaveLength(ROWS.length);
-  const failed = verdicts.filter(({ result }) => result !== 'PASS');
+  // This world has no rate limits; flood.test.ts has one that has.
+  const failed = verdicts.filter(({ row, result }) => result !== 'PASS' && !floodRows.includes(row));
   expect(failed.map(({ row, result, why }) => `${row.id} ${result}: ${why}`)).toEqual([]);
 });

@@ -4,6 +4,8 @@ import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { floodRows } from '#conformance/rows/flood.ts';
+import { runConformance } from '#conformance/run.ts';
 import { startWorld, type World } from '#local/world.ts';
 import { problemBody } from '#routing/problem.ts';
 import { offerToReceive, offerToSend } from '#test/media/libwebrtc.ts';
@@ -22,7 +24,11 @@ beforeAll(async () => {
     restart: false,
     env: {
       MERIDIAN_CPU_LIMIT: '1',
-      MERIDIAN_RATE_LIMITS: JSON.stringify({ playPerAddress: limit, publishPerAddress: limit }),
+      MERIDIAN_RATE_LIMITS: JSON.stringify({
+        playPerAddress: limit,
+        publishPerAddress: limit,
+        changePerSession: limit,
+      }),
       // Its refusals would be told here.
       MERIDIAN_LOG_LEVEL: 'error',
       POWERTOOLS_LOG_LEVEL: 'ERROR',
@@ -115,4 +121,18 @@ test('who guesses tokens is refused after a while, also with a good one; a publi
   const good = { authorization: `Bearer ${world.publishToken}` };
   expect((await postFrom(FLOODER, url, offer, good)).status).toBe(429);
   expect((await postFrom(NEIGHBOUR, url, offer, good)).status).toBe(201);
+});
+
+test('the conformance suite’s floods are refused with Retry-After', async () => {
+  const stream = newStream('conformance');
+  const target = {
+    whip: whip(region(), stream),
+    whep: whep(region(), stream),
+    token: world.publishToken,
+    flood: 5 * BURST,
+  };
+  const verdicts = await runConformance(target, () => undefined, floodRows);
+  expect(verdicts.map(({ row, result, why }) => `${row.id} ${result} ${why}`)).toEqual(
+    floodRows.map(({ id }) => `${id} PASS `),
+  );
 });
