@@ -1,15 +1,19 @@
 // Looks once a second after a stream's viewers whose layer this node chooses: those without a bandwidth estimate, or with a limit.
 
-import type { Producer } from 'mediasoup/types';
+import type { Producer, Router } from 'mediasoup/types';
 import type { Logger } from 'pino';
+import { lacksSizes, readPictureSizes } from './picture-sizes.ts';
 import { layerBitrates, layerCounts } from './track-layers.ts';
 import type { ViewerLayers } from './viewer-layers.ts';
 
 /** Between two looks, ms: libwebrtc reports on video once a second (its RTCP interval). */
 const INTERVAL = 1_000;
+/** Before the sizes of a track's pictures are tried again that could not be read, ms. */
+const READ_AGAIN = 10_000;
 
 export interface LayerWatchOptions {
-  /** What feeds the stream now. */
+  hub: () => Router;
+  /** What feeds the stream now, on the hub. */
   tracks: () => readonly Producer[];
   /** Of every viewer of the stream. */
   viewers: () => readonly ViewerLayers[];
@@ -21,6 +25,8 @@ export class LayerWatch {
   readonly #options: LayerWatchOptions;
   readonly #timer: NodeJS.Timeout;
   #looking = false;
+  /** The track whose sizes were read last, and when by the process's clock, ms. */
+  #read: { track: Producer; at: number } | undefined;
 
   constructor(options: LayerWatchOptions) {
     this.#options = options;
@@ -55,6 +61,22 @@ export class LayerWatch {
     });
     if (bitrates === undefined) return;
     const at = performance.now();
+    if (followed.some(({ limitsSize }) => limitsSize)) void this.#readSizes(track, bitrates, at);
     await Promise.all(followed.map((viewer) => viewer.look(bitrates, at)));
+  }
+
+  /** The sizes of the layers that are sent, once a track; a layer that is sent later is read then. */
+  async #readSizes(track: Producer, bitrates: readonly number[], at: number): Promise<void> {
+    const sent = bitrates.flatMap((bitrate, layer) => (bitrate > 0 ? [layer] : []));
+    if (!lacksSizes(track, sent)) return;
+    if (this.#read?.track === track && at - this.#read.at < READ_AGAIN) return;
+    this.#read = { track, at };
+    const { hub, viewers, log } = this.#options;
+    try {
+      await readPictureSizes(track, hub(), sent);
+      await Promise.all(viewers().map((viewer) => viewer.apply()));
+    } catch (error) {
+      if (!track.closed) log.warn({ err: error }, 'the sizes of the pictures were not read');
+    }
   }
 }

@@ -74,6 +74,7 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
     this.children.on('usage', () => this.#used());
     this.#heartbeat = setInterval(() => this.#beat(), timing.legPulse);
     this.#layerWatch = new LayerWatch({
+      hub: () => this.hub,
       tracks: () => this.#source?.tracks ?? [],
       viewers: () => [...this.#viewers.values()].map(({ layers }) => layers),
       log: options.log.child({ stream: options.name }),

@@ -73,7 +73,7 @@ export class ViewerLayers {
   async choose(request: LayerRequest, track: Producer | undefined): Promise<void> {
     if (track) requireLayer(request, track);
     this.#request = request;
-    await this.#apply();
+    await this.apply();
   }
 
   /** Whether it must be looked after: its reports decide, or it waits for the sizes of pictures. */
@@ -92,7 +92,7 @@ export class ViewerLayers {
    */
   async look(bitrates: readonly number[], at: number): Promise<void> {
     if (this.#followsReports) await this.#read(bitrates, at);
-    await this.#apply();
+    await this.apply();
   }
 
   get #followsReports(): boolean {
@@ -129,11 +129,12 @@ export class ViewerLayers {
       loss: isReported ? Math.min(1, Math.max(fractionLost / FRACTION, nacked / packets)) : undefined,
       roundTrip: roundTripTime > 0 ? roundTripTime : undefined,
       // What it may not have it cannot climb to.
-      bitrates: bitrates.slice(0, this.#limit(track) + 1),
+      bitrates: this.#waitsForSizes(track) ? bitrates : bitrates.slice(0, this.#limit(track) + 1),
     });
   }
 
-  async #apply(): Promise<void> {
+  /** Prefers what is called for now. */
+  async apply(): Promise<void> {
     if (this.#shown === undefined) return;
     const { track, consumer, hasEstimate } = this.#shown;
     const wanted = this.preferred(track, hasEstimate);
@@ -157,6 +158,11 @@ export class ViewerLayers {
   #limit(track: Producer): number {
     const highest = layerCounts(track).spatial - 1;
     return Math.min(this.#request.maxSpatialLayerId ?? highest, this.#fitting(track));
+  }
+
+  /** Until then it is shown the lowest layer, and its link is not blamed for it. */
+  #waitsForSizes(track: Producer): boolean {
+    return this.limitsSize && TrackLayers.of(track).sizes.size === 0;
   }
 
   /** The highest layer whose pictures are known to be small enough; the lowest when none is. */

@@ -148,6 +148,18 @@ export function publishFrom(page: Page, options: BrowserPublishOptions): Promise
   }, options);
 }
 
+/** The heights of the pictures that a page publishes now, by rid; a layer that is not sent is left out. */
+export function sentHeights(page: Page): Promise<Record<string, number>> {
+  return page.evaluate(async () => {
+    const { publishing }: { publishing?: { connection: RTCPeerConnection } } = Object(window);
+    const stats = [...((await publishing?.connection.getStats())?.values() ?? [])];
+    const sent = stats.filter(
+      ({ type, kind, framesPerSecond }) => type === 'outbound-rtp' && kind === 'video' && framesPerSecond > 0,
+    );
+    return Object.fromEntries(sent.map(({ rid, frameHeight }) => [rid, frameHeight]));
+  });
+}
+
 export interface Watched {
   codec: string;
   framesDecoded: number;

@@ -11,6 +11,8 @@ export interface HttpSession {
   /** The session's URL. */
   location: string;
   etag: string;
+  /** The node that serves it, where the server says so. */
+  node: string;
   /** Milliseconds from POST to 201. */
   answeredAfter: number;
   answer: string;
@@ -35,6 +37,7 @@ export async function post(
   return {
     location: response.headers.get('location') ?? '',
     etag: response.headers.get('etag') ?? '',
+    node: response.headers.get('meridian-node') ?? '',
     answeredAfter,
     answer,
   };
@@ -233,6 +236,8 @@ export class Viewer extends EventEmitter<{ frame: [number] }> {
   lastNumber: number | undefined;
   /** Whether pictures that came were wider than high, or not; who asks clears it first. */
   readonly shapes = new Set<'wide' | 'tall'>();
+  /** Of the last picture, in pixels. */
+  height: number | undefined;
   samples = 0;
 
   private constructor(connection: PeerConnection, session: HttpSession, started: number) {
@@ -275,6 +280,7 @@ export class Viewer extends EventEmitter<{ frame: [number] }> {
   #onFrame(frame: Picture): void {
     this.#decoded += 1;
     this.firstPictureAfter ??= performance.now() - this.#started;
+    this.height = frame.height;
     this.shapes.add(frame.width > frame.height ? 'wide' : 'tall');
     const number = readFrameNumber(frame);
     if (number === undefined) return;

@@ -1,0 +1,105 @@
+// Simulcast layers as viewers of another region get them: by their link, by their wish, by the height of the picture.
+
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Browser, publishFrom, sentHeights, startChromium } from '#test/media/chromium.ts';
+import { Viewer } from '#test/media/libwebrtc.ts';
+import { eventually, newStream, regions, tree, whep, whip, world } from './support.ts';
+
+/** Of a region of the local world. */
+const EDGES = 2;
+
+let browser: Browser;
+let page: Page;
+const stream = newStream('layers');
+const viewers: Viewer[] = [];
+
+const watch = async (query = '') => {
+  const viewer = await Viewer.start({ url: `${whep(regions.eu, stream)}${query}` });
+  viewers.push(viewer);
+  return viewer;
+};
+
+const choose = async ({ session }: Viewer, layer: object) => {
+  const response = await fetch(`${session.location}/layer`, { method: 'POST', body: JSON.stringify(layer) });
+  return { status: response.status, text: await response.text() };
+};
+
+/** Resolves when the viewer is shown this layer; what height that is the publisher knows. */
+const shown = (viewer: Viewer, rid: string, within = 20_000) =>
+  eventually(
+    async () => ({ sent: await sentHeights(page), height: viewer.height }),
+    ({ sent, height }) => height !== undefined && sent[rid] === height,
+    within,
+  );
+
+beforeAll(async () => {
+  browser = await startChromium();
+  page = await browser.open(world.page);
+  await publishFrom(page, {
+    url: whip(regions.us, stream),
+    token: world.publishToken,
+    codec: 'video/VP8',
+    rids: ['l', 'm', 'h'],
+  });
+  await eventually(
+    () => tree(stream),
+    (state) => state?.origin != null,
+  );
+  // Chromium begins with the lower layers, and adds the highest when its own estimate allows.
+  await eventually(
+    () => sentHeights(page),
+    (sent) => Object.keys(sent).length === 3,
+    30_000,
+  );
+  // On a new leg mediasoup takes what comes first, until by their sender reports it can align the layers.
+  const nodes = new Set<string>();
+  while (nodes.size < EDGES) {
+    const viewer = await watch();
+    nodes.add(viewer.session.node);
+    await choose(viewer, { rid: 'l' });
+    await shown(viewer, 'l');
+  }
+});
+afterAll(async () => {
+  await Promise.all(viewers.map((viewer) => viewer.stop()));
+  await browser.close();
+});
+
+test('without a bandwidth estimate a viewer begins with the lowest layer and climbs to the highest', async () => {
+  const viewer = await watch();
+  expect(viewer.session.answer).not.toContain('a=extmap');
+  const begun = await eventually(
+    () => viewer.height,
+    (height) => height !== undefined,
+  );
+  expect(begun).toBe((await sentHeights(page)).l);
+  await shown(viewer, 'm');
+  await shown(viewer, 'h');
+});
+
+test('a viewer gets the layer that it names, and the best for its link when it names none', async () => {
+  const viewer = await watch();
+  expect(await choose(viewer, { mediaId: '0', encodingId: 'h' })).toMatchObject({ status: 200 });
+  await shown(viewer, 'h');
+  expect(await choose(viewer, { spatialLayerId: 1 })).toMatchObject({ status: 200 });
+  await shown(viewer, 'm');
+  expect(await choose(viewer, { rid: 'h', maxSpatialLayerId: 0 })).toMatchObject({ status: 200 });
+  await shown(viewer, 'l');
+  expect(await choose(viewer, { mediaId: '0' })).toMatchObject({ status: 200 });
+  await shown(viewer, 'h');
+});
+
+test('a layer or section that is not there is a 422 that names those that are', async () => {
+  const viewer = await watch();
+  expect(await choose(viewer, { rid: 'x' })).toMatchObject({
+    status: 422,
+    text: expect.stringContaining('l, m, h'),
+  });
+  expect(await choose(viewer, { spatialLayerId: 3 })).toMatchObject({ status: 422 });
+  expect(await choose(viewer, { temporalLayerId: 1 })).toMatchObject({ status: 422 });
+  expect(await choose(viewer, { mediaId: '7' })).toMatchObject({
+    status: 422,
+    text: expect.stringContaining('video is 0'),
+  });
+});
