@@ -1,9 +1,9 @@
 // Which layer of the video a viewer gets: the one that it asked for, else the highest that its link and its limits allow.
 
-import type { Consumer, ConsumerLayers, Producer, RtpCapabilities } from 'mediasoup/types';
+import type { Consumer, ConsumerLayers, ConsumerStat, Producer, RtpCapabilities } from 'mediasoup/types';
 import type { LayerRequest } from '#routing/node-messages.ts';
 import { Problem } from '#routing/problem.ts';
-import { LayerChoice } from './layer-choice.ts';
+import { LayerChoice, type LinkReading } from './layer-choice.ts';
 import { layerCounts, TrackLayers } from './track-layers.ts';
 
 /** RFC 3550 section 6.4.1: the fraction lost is in 256ths. */
@@ -22,12 +22,29 @@ export const givesEstimate = ({ codecs = [], headerExtensions = [] }: RtpCapabil
       codecs.some(({ rtcpFeedback = [] }) => rtcpFeedback.some(({ type }) => type === feedback)),
   );
 
-/** What a consumer has counted, and what its viewer's last report said. */
-interface Counted {
-  packets: number;
-  nacked: number;
-  /** Another one when another report has come. */
-  report: string;
+/** What mediasoup has counted of what it sent to a viewer, and what the viewer's last report said. */
+export type Counted = Pick<
+  ConsumerStat,
+  'packetCount' | 'nackPacketCount' | 'packetsLost' | 'fractionLost' | 'jitter' | 'roundTripTime'
+>;
+
+/** What was reported between two looks at the counters. */
+export function reported(before: Counted, now: Counted): Pick<LinkReading, 'loss' | 'roundTrip'> {
+  const packets = now.packetCount - before.packetCount;
+  const nacked = now.nackPacketCount - before.nackPacketCount;
+  // mediasoup does not say when a report came, but no two are alike: they differ in their jitter or round trip.
+  const isNew = (['packetsLost', 'fractionLost', 'jitter', 'roundTripTime'] as const).some(
+    (value) => now[value] !== before[value],
+  );
+  const { roundTripTime = 0 } = now;
+  return {
+    // What comes again at the viewer's NACK counts as received in its report: the NACKs say what was lost first.
+    loss:
+      packets > 0 && (isNew || nacked > 0)
+        ? Math.min(1, Math.max(isNew ? now.fractionLost / FRACTION : 0, nacked / packets))
+        : undefined,
+    roundTrip: roundTripTime > 0 ? roundTripTime : undefined,
+  };
 }
 
 interface Shown {
@@ -105,7 +122,7 @@ export class ViewerLayers {
     );
   }
 
-  /** mediasoup's own counters: one request to the worker. */
+  /** One request to the worker. */
   async #read(bitrates: readonly number[], at: number): Promise<void> {
     const shown = this.#shown;
     if (shown === undefined) return;
@@ -116,18 +133,11 @@ export class ViewerLayers {
     });
     const sent = stats.find(({ type }) => type === 'outbound-rtp');
     if (sent === undefined || shown !== this.#shown) return;
-    const { packetCount, nackPacketCount, packetsLost, fractionLost, jitter, roundTripTime = 0 } = sent;
-    const report = [packetsLost, fractionLost, jitter, roundTripTime].join(' ');
-    shown.counted = { packets: packetCount, nacked: nackPacketCount, report };
+    shown.counted = sent;
     if (counted === undefined) return;
-    // What comes again at the viewer's NACK counts as received in its report: the NACKs say what was lost first.
-    const packets = packetCount - counted.packets;
-    const nacked = nackPacketCount - counted.nacked;
-    const isReported = packets > 0 && (nacked > 0 || report !== counted.report);
     this.#choice.read({
       at,
-      loss: isReported ? Math.min(1, Math.max(fractionLost / FRACTION, nacked / packets)) : undefined,
-      roundTrip: roundTripTime > 0 ? roundTripTime : undefined,
+      ...reported(counted, sent),
       // What it may not have it cannot climb to.
       bitrates: this.#waitsForSizes(track) ? bitrates : bitrates.slice(0, this.#limit(track) + 1),
     });

@@ -90,6 +90,24 @@ test('a viewer gets the layer that it names, and the best for its link when it n
   await shown(viewer, 'h');
 });
 
+test('a limit of the height holds from the first picture on, and can be changed', async () => {
+  const limited = async () => (await sentHeights(page)).m ?? 0;
+  const viewer = await watch(`?maxHeight=${await limited()}`);
+  const seen = new Set<number>();
+  const noting = async () => {
+    seen.add(viewer.height ?? 0);
+    return viewer.height;
+  };
+  await eventually(noting, (height) => height !== undefined);
+  const { m = 0, h = 0 } = await sentHeights(page);
+  await eventually(noting, (height) => height === m);
+  expect(seen.has(h)).toBe(false);
+  expect(await choose(viewer, { maxHeight: 4_320 })).toMatchObject({ status: 200 });
+  await shown(viewer, 'h');
+  expect(await choose(viewer, { maxWidth: 1 })).toMatchObject({ status: 200 });
+  await shown(viewer, 'l');
+});
+
 test('a layer or section that is not there is a 422 that names those that are', async () => {
   const viewer = await watch();
   expect(await choose(viewer, { rid: 'x' })).toMatchObject({
