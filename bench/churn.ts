@@ -136,7 +136,7 @@ function row({ rate, cycles, refused, joins, steady }: Churned): BenchResult['ro
     'POST → first RTP p50, p99 ms': times('firstPacketMs'),
     'POST → key frame p50, p99 ms': times('firstKeyFrameMs'),
     'steady: lost %': ((100 * steady.lost) / steady.expected).toFixed(3),
-    'steady: ended': steady.failed,
+    'steady: without media': steady.failed + steady.silent,
     'steady: longest silence ms': steady.longestSilenceMs.toFixed(0),
     'steady: delay p99 ms': steady.latencyMs.p99.toFixed(1),
   };

@@ -130,7 +130,7 @@ async function measure(
       measured.push({
         server: name,
         repeat,
-        viewers: step.viewers,
+        viewers: viewers[measured.length] ?? step.viewers,
         cpu: cpu(),
         cpuByKind: {
           'media workers': cpu(['media workers']),
@@ -184,6 +184,7 @@ function row(all: readonly Measured[], server: string, viewers: number): BenchRe
       2,
     ),
     'delay p50, p99 ms': `${median(delays('p50'), 2)}, ${median(delays('p99'), 1)}`,
+    'without media': own.reduce((sum, { step }) => sum + step.refused + step.failed + step.silent, 0),
     'lost %': ((100 * lost) / expected).toFixed(3),
     'POST → 201 p50, p99 ms': `${joins('answerMs', 'p50')}, ${joins('answerMs', 'p99')}`,
     'POST → first RTP p50, p99 ms': `${joins('firstPacketMs', 'p50')}, ${joins('firstPacketMs', 'p99')}`,

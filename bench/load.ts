@@ -30,6 +30,8 @@ const reception = z.object({
   overflowed: z.number(),
   /** Viewers whose session failed. */
   failed: z.number(),
+  /** Viewers to whom nothing came. */
+  silent: z.number(),
   longestSilenceMs: z.number(),
   latencyMs: z.object({ count: z.number(), p50: z.number(), p99: z.number(), max: z.number() }),
   /** The generator's own, as a share of a core. */

@@ -155,7 +155,7 @@ void Scenario::beginMeasurement() {
   before_.clear();
   for (auto* member : viewers_) {
     before_[member] = member->viewer().counts();
-    member->viewer().longestSilence();
+    member->viewer().longestSilence(0);
   }
   meter_.latency.clear();
   meter_.on = true;
@@ -183,11 +183,14 @@ JsonObject Scenario::endMeasurement() {
   meter_.on = false;
   PacketCounts counts;
   Nanoseconds silence = 0;
+  int silent = 0;
   std::string suites;
   for (auto* member : viewers_) {
     Viewer& viewer = member->viewer();
-    counts += viewer.counts() - before_[member];
-    silence = std::max(silence, viewer.longestSilence());
+    const PacketCounts own = viewer.counts() - before_[member];
+    if (own.received == 0) silent += 1;
+    counts += own;
+    silence = std::max(silence, viewer.longestSilence(measuredFrom_));
     if (!viewer.suite().empty() && suites.find(viewer.suite()) == std::string::npos)
       suites += (suites.empty() ? "" : ",") + viewer.suite();
   }
@@ -202,6 +205,7 @@ JsonObject Scenario::endMeasurement() {
       .add("duplicates", counts.duplicates)
       .add("overflowed", counts.overflowed)
       .add("failed", failedLater_)
+      .add("silent", silent)
       .add("longestSilenceMs", milliseconds(silence))
       .add("latencyMs", JsonObject()
                             .add("count", meter_.latency.count())

@@ -159,6 +159,9 @@ PacketCounts Viewer::counts() const {
   return counts;
 }
 
-Nanoseconds Viewer::longestSilence() { return std::exchange(longestSilence_, 0); }
+Nanoseconds Viewer::longestSilence(Nanoseconds since) {
+  const Nanoseconds going = now() - std::max(since, lastArrival_);
+  return std::max(going, std::exchange(longestSilence_, 0));
+}
 
 }  // namespace load

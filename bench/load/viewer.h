@@ -47,8 +47,8 @@ class Viewer final : public Session {
   /** From the POST to the first packet with which a decoder can begin; 0 before. */
   Nanoseconds firstKeyFrameAfter() const { return firstKeyFrameAfter_; }
   PacketCounts counts() const;
-  /** The longest time without a packet since the last call. */
-  Nanoseconds longestSilence();
+  /** The longest time without a packet since `since`, when this was last called, until now. */
+  Nanoseconds longestSilence(Nanoseconds since);
 
  private:
   struct Track {
