@@ -56,10 +56,16 @@ describe.skipIf(!canMakeHosts())('as root, who can make hosts:', () => {
   const sessions = useSessions({ publishToken: () => world.publishToken, tree });
 
   /** A stream from here, and a player of it on the host. */
-  async function watched(what: string) {
+  async function watched(what: string, mode = 'counter-offer') {
     const stream = newStream(what);
     await sessions.publish(stream, region());
     const page = await open();
+    if (mode === 'answer') {
+      await page.route('**/whep/**', async (route) => {
+        const { prefer: _, ...headers } = route.request().headers();
+        await route.continue({ headers });
+      });
+    }
     await play(page, { url: whep(region(), stream) });
     await becomes(page, 'playing');
     return { stream, page };
@@ -74,23 +80,29 @@ describe.skipIf(!canMakeHosts())('as root, who can make hosts:', () => {
     );
   };
 
-  test('a network that comes back in time keeps its session, by an ICE restart', async () => {
-    const { page } = await watched('short-cut');
-    const before = await posts(page);
-    await host.setCable(false);
-    await sleep(4_000);
-    await host.setCable(true);
-    await goesOn(page);
-    await eventually(
-      () => callsOf(page),
-      (calls) => calls.includes('PATCH 200'),
-    );
-    await goesOn(page);
-    expect((await told(page)).states.at(-1)).toBe('playing');
-    expect(await posts(page)).toBe(before);
-    await close(page);
-    expect((await callsOf(page)).at(-1)).toBe('DELETE 200');
-  });
+  test.each(['counter-offer', 'answer'])(
+    'a network that comes back in time keeps its session (%s), by an ICE restart',
+    async (mode) => {
+      const { page } = await watched('short-cut', mode);
+      const before = await posts(page);
+      await host.setCable(false);
+      await sleep(4_000);
+      await host.setCable(true);
+      await goesOn(page);
+      await eventually(
+        () => callsOf(page),
+        (calls) => calls.includes('PATCH 200'),
+      );
+      await goesOn(page);
+      const { states, stats } = await told(page);
+      expect(states.at(-1)).toBe('playing');
+      expect(states).not.toContain('waiting');
+      expect(stats).toMatchObject({ mode });
+      expect(await posts(page)).toBe(before);
+      await close(page);
+      expect((await callsOf(page)).at(-1)).toBe('DELETE 200');
+    },
+  );
 
   test('a network that was away for longer than the session lives gets a new one', async () => {
     const { page, stream } = await watched('long-cut');
