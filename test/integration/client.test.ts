@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Browser, publishFrom, startChromium } from '#test/media/chromium.ts';
 import { becomes, callsOf, close, play, publish, shownIn, told } from '#test/media/client-page.ts';
-import { eventually, live, newStream, nodesOf, regions, tree, whep, whip, world } from './support.ts';
+import { eventually, live, newStream, nodesOf, regions, token, tree, whep, whip, world } from './support.ts';
 
 let browser: Browser;
 beforeAll(async () => {
@@ -236,6 +236,23 @@ describe('the publisher', () => {
     expect(errors).toEqual(['superseded: Another publisher took the stream over.']);
     await becomes(second, 'live');
     expect(await postsOf([first, second])).toBe(2);
+  });
+
+  test('finds out by a 409 where the server does not say who ended it', async () => {
+    const stream = newStream('untold');
+    const [first, second] = [await open(), await open()];
+    await first.route('**/whip/**', async (route) => {
+      if (route.request().method() === 'PATCH')
+        await route.fulfill({ status: 404, headers: { 'access-control-allow-origin': '*' } });
+      else await route.continue();
+    });
+    await publish(first, { url: whip(regions.us, stream), token: await token() }, { waits: 250 });
+    await becomes(first, 'live');
+    await publish(second, { url: whip(regions.us, stream), token: await token({ takeover: 'always' }) });
+    const { states, errors } = await becomes(first, 'superseded');
+    expect(states.slice(-4)).toEqual(['live', 'waiting', 'joining', 'superseded']);
+    expect(errors.at(-1)).toContain('is being published with another token');
+    await becomes(second, 'live');
   });
 
   test('two that both insist come back ever more slowly', async () => {

@@ -48,6 +48,7 @@ const open: Lifecycle<'playing', FakeConnection>[] = [];
 afterEach(async () => {
   await Promise.all(open.splice(0).map((lifecycle) => lifecycle.close()));
   vi.useRealTimers();
+  vi.unstubAllGlobals();
 });
 
 /** @param outcomes of each try in turn; once they are over each is a connection. */
@@ -157,6 +158,46 @@ test('stops where it is told to, and is not closed after that', async () => {
   await settle();
   await lifecycle.close();
   expect(names()).toEqual(['joining', 'connecting', 'playing']);
+});
+
+test('a page that is left ends its session at once, and joins again when it is shown again', async () => {
+  const page = new EventTarget();
+  vi.stubGlobal('addEventListener', page.addEventListener.bind(page));
+  const { connections, names, settle } = start();
+  await settle();
+  connections[0]?.say('flowing');
+  page.dispatchEvent(new Event('pagehide'));
+  expect(connections[0]?.signal.aborted).toBe(true);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(connections).toHaveLength(1);
+  page.dispatchEvent(new Event('pageshow'));
+  await settle();
+  expect(names()).toEqual(['joining', 'connecting', 'playing', 'joining', 'connecting']);
+});
+
+test('a page that is left while it waits or joins tries nothing until it is shown again', async () => {
+  const page = new EventTarget();
+  vi.stubGlobal('addEventListener', page.addEventListener.bind(page));
+  const { urls, settle } = start([new Unreachable('gone'), 'never']);
+  await settle();
+  for (const tries of [1, 2]) {
+    page.dispatchEvent(new Event('pagehide'));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(urls).toHaveLength(tries);
+    page.dispatchEvent(new Event('pageshow'));
+    await settle();
+  }
+  expect(urls).toHaveLength(3);
+});
+
+test('a network that is there again ends the wait', async () => {
+  const page = new EventTarget();
+  vi.stubGlobal('addEventListener', page.addEventListener.bind(page));
+  const { urls, settle } = start([new Unreachable('gone')]);
+  await settle();
+  page.dispatchEvent(new Event('online'));
+  await settle();
+  expect(urls).toHaveLength(2);
 });
 
 test('moves without a gap: the old connection is closed when the new one has media', async () => {
