@@ -93,6 +93,9 @@ export interface LoadOptions {
   suites?: readonly string[] | undefined;
 }
 
+/** Milliseconds for it to end its sessions; by itself it gives up after 10 s. */
+const STOP_WITHIN = 15_000;
+
 /**
  * One run. Whoever stops listening ends it, and all its sessions.
  * @throws Error when the publisher is refused, nothing is playable, or sessions were left behind.
@@ -101,6 +104,7 @@ export async function* load(options: LoadOptions): AsyncGenerator<LoadEvent, voi
   if (!loadGenerator.isReady()) await loadGenerator.make();
   const program = spawn(LOAD_GENERATOR, commandLine(options), { stdio: ['pipe', 'pipe', 'inherit'] });
   const exited = once(program, 'exit');
+  exited.catch(() => undefined);
   try {
     for await (const line of createInterface({ input: program.stdout })) {
       const event = loadEvent.parse(JSON.parse(line));
@@ -112,7 +116,9 @@ export async function* load(options: LoadOptions): AsyncGenerator<LoadEvent, voi
     if (code !== 0) throw new Error(`the load generator ended with ${code}: some session was not ended`);
   } finally {
     program.stdin.end();
+    const timer = setTimeout(() => program.kill('SIGKILL'), STOP_WITHIN);
     await exited;
+    clearTimeout(timer);
   }
 }
 
