@@ -2,7 +2,7 @@
 // @ts-check
 
 /** @typedef {'bytesReceived' | 'bytesSent' | 'currentRoundTripTime' | 'packetsLost'} TransferNumber */
-/** @typedef {'frameWidth' | 'frameHeight' | 'framesPerSecond' | 'framesDecoded' | 'framesEncoded'} FrameNumber */
+/** @typedef {'encodingIndex' | 'frameWidth' | 'frameHeight' | 'framesPerSecond' | 'framesDecoded' | 'framesEncoded'} FrameNumber */
 /** @typedef {'framesDropped' | 'freezeCount'} LossNumber */
 /** @typedef {'kind' | 'rid' | 'localCandidateId' | 'selectedCandidatePairId' | 'usernameFragment'} NameText */
 
@@ -70,10 +70,8 @@ export class Meter {
         return { ...entry, bitrate };
       });
     this.#at = now;
-    const videos = flows
-      .filter(({ kind }) => kind === 'video')
-      .toSorted((a, b) => (a.frameHeight ?? 0) - (b.frameHeight ?? 0));
-    const top = videos.at(-1);
+    const videos = flows.filter(({ kind }) => kind === 'video');
+    const top = videos.toSorted((a, b) => (b.frameHeight ?? 0) - (a.frameHeight ?? 0))[0];
     const lossAt = this.#direction === 'inbound-rtp' ? 'inbound-rtp' : 'remote-inbound-rtp';
     const { currentRoundTripTime: roundTrip } = selectedPair(entries) ?? {};
     return {
@@ -90,19 +88,31 @@ export class Meter {
       layers:
         this.#direction === 'inbound-rtp'
           ? []
-          : videos.map(({ rid, frameWidth = 0, frameHeight = 0, framesPerSecond = 0, bitrate }) => ({
-              rid,
-              width: frameWidth,
-              height: frameHeight,
-              framesPerSecond,
-              bitrate,
-            })),
+          : videos.toSorted((a, b) => layerOf(a) - layerOf(b)).map(sentLayer),
       limitedBy: videos
         .map(({ qualityLimitationReason }) => qualityLimitationReason)
         .find((reason) => reason === 'cpu' || reason === 'bandwidth'),
     };
   }
 }
+
+/**
+ * Where a layer stands among all; by its size where the browser does not say, which is none while it is not sent.
+ * @param {Entry} entry
+ */
+const layerOf = ({ encodingIndex, frameHeight = 0 }) => encodingIndex ?? frameHeight;
+
+/**
+ * @param {Entry & { bitrate: number }} entry
+ * @returns {SentLayer}
+ */
+const sentLayer = ({ rid, frameWidth = 0, frameHeight = 0, framesPerSecond = 0, bitrate }) => ({
+  rid,
+  width: frameWidth,
+  height: frameHeight,
+  framesPerSecond,
+  bitrate,
+});
 
 /**
  * Bytes that came in, RTP and RTCP. A server that is there sends us one or the other.

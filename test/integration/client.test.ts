@@ -157,6 +157,11 @@ describe('the player', () => {
     const page = await open();
     // What the server's events look like, whether or not this one has them.
     const seen: string[] = [];
+    await page.evaluate(() => {
+      RTCPeerConnection.prototype.createDataChannel = () => {
+        throw new Error('no data channels here');
+      };
+    });
     await page.route(/\/whep\/[^/]+\/[^/]+\/events/, async (route) => {
       const request = route.request();
       seen.push(

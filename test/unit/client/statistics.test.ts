@@ -71,6 +71,21 @@ test('a publisher: each layer, smallest first, and what the server reports as lo
   });
 });
 
+test('a layer that is not sent yet keeps its place', () => {
+  const layer = (rid: string, encodingIndex: number, frameHeight: number) => ({
+    id: rid,
+    type: 'outbound-rtp',
+    kind: 'video',
+    rid,
+    encodingIndex,
+    frameHeight,
+  });
+  const report = [layer('h', 2, 0), layer('m', 1, 360), layer('l', 0, 180)];
+  const { layers, frameHeight } = new Meter('outbound-rtp', 0).read(report, 1_000);
+  expect(layers.map(({ rid }) => rid)).toEqual(['l', 'm', 'h']);
+  expect(frameHeight).toBe(360);
+});
+
 test('a stream that begins anew has no negative bitrate', () => {
   const meter = new Meter('inbound-rtp', 0);
   meter.read(received(9_000), 1_000);
