@@ -77,9 +77,10 @@ export class ViewerLayers {
     };
   }
 
-  /** The viewer is shown this now. */
-  attach(track: Producer, consumer: Consumer, hasEstimate: boolean): void {
+  /** The viewer is shown this now. It may have chosen anew since the consumer was asked for. */
+  async attach(track: Producer, consumer: Consumer, hasEstimate: boolean): Promise<void> {
     this.#shown = { track, consumer, hasEstimate, counted: undefined };
+    await this.apply();
   }
 
   /**

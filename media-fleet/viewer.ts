@@ -256,7 +256,7 @@ export class Viewer extends Session {
       ...(preferredLayers === undefined ? {} : { preferredLayers }),
     });
     this.#consumers.set(kind, consumer);
-    if (kind === 'video') this.layers.attach(track, consumer, hasEstimate);
+    if (kind === 'video') await this.layers.attach(track, consumer, hasEstimate);
   }
 }
 

@@ -3,7 +3,8 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Browser, publishFrom, sentHeights, startChromium } from '#test/media/chromium.ts';
-import { Viewer } from '#test/media/libwebrtc.ts';
+import { Viewer, type ViewOptions } from '#test/media/libwebrtc.ts';
+import { LossyLink } from '#test/media/lossy-link.ts';
 import { eventually, newStream, regions, tree, whep, whip, world } from './support.ts';
 
 /** Of a region of the local world. */
@@ -14,8 +15,8 @@ let page: Page;
 const stream = newStream('layers');
 const viewers: Viewer[] = [];
 
-const watch = async (query = '') => {
-  const viewer = await Viewer.start({ url: `${whep(regions.eu, stream)}${query}` });
+const watch = async (query = '', options: Partial<ViewOptions> = {}) => {
+  const viewer = await Viewer.start({ url: `${whep(regions.eu, stream)}${query}`, ...options });
   viewers.push(viewer);
   return viewer;
 };
@@ -62,7 +63,7 @@ beforeAll(async () => {
   }
 });
 afterAll(async () => {
-  await Promise.all(viewers.map((viewer) => viewer.stop()));
+  await Promise.all(viewers.map((viewer) => viewer.stop().catch(() => undefined)));
   await browser.close();
 });
 
@@ -76,6 +77,16 @@ test('without a bandwidth estimate a viewer begins with the lowest layer and cli
   expect(begun).toBe((await sentHeights(page)).l);
   await shown(viewer, 'm');
   await shown(viewer, 'h');
+});
+
+test('a viewer whose link begins to lose a quarter of the packets goes down to the lowest', async () => {
+  const link = await LossyLink.open();
+  const viewer = await watch('', { mangleAnswer: (answer) => link.through(answer) });
+  await shown(viewer, 'h');
+  link.loseEvery = 4;
+  await shown(viewer, 'l');
+  await viewer.stop();
+  link.close();
 });
 
 test('a viewer gets the layer that it names, and the best for its link when it names none', async () => {

@@ -219,6 +219,8 @@ export interface ViewOptions {
   token?: string;
   /** Rewrites the offer before it becomes the local description. */
   mangle?: (offer: string) => string;
+  /** Rewrites the answer before it becomes the remote description. */
+  mangleAnswer?: (answer: string) => string;
 }
 
 /** Emits `frame` with the number of every picture that could be read. */
@@ -248,7 +250,12 @@ export class Viewer extends EventEmitter<{ frame: [number] }> {
   }
 
   /** Resolves when the answer is set; pictures follow. */
-  static async start({ url, token, mangle }: ViewOptions): Promise<Viewer> {
+  static async start({
+    url,
+    token,
+    mangle,
+    mangleAnswer = (answer) => answer,
+  }: ViewOptions): Promise<Viewer> {
     const connection = new RTCPeerConnection();
     try {
       const video = connection.addTransceiver('video', { direction: 'recvonly' });
@@ -264,7 +271,7 @@ export class Viewer extends EventEmitter<{ frame: [number] }> {
         if (samples.some((sample) => Math.abs(sample) > 500)) viewer.samples += samples.length;
       };
       viewer.#sinks.push(videoSink, audioSink);
-      await connection.setRemoteDescription({ type: 'answer', sdp: session.answer });
+      await connection.setRemoteDescription({ type: 'answer', sdp: mangleAnswer(session.answer) });
       return viewer;
     } catch (error) {
       connection.close();

@@ -42,7 +42,7 @@ async function show(layers: ViewerLayers, shown = track, hasEstimate = false): P
     rtpCapabilities: hub.router.rtpCapabilities,
     ...(preferredLayers === undefined ? {} : { preferredLayers }),
   });
-  layers.attach(shown, consumer, hasEstimate);
+  await layers.attach(shown, consumer, hasEstimate);
   return consumer;
 }
 
@@ -70,6 +70,13 @@ describe('a viewer of three layers', () => {
     expect(spatial(consumer)).toBe(1);
     await layers.choose({ rid: 'h', maxSpatialLayerId: 0 }, track);
     expect(spatial(consumer)).toBe(0);
+  });
+
+  it('that chooses while its consumer is made gets what it chose', async () => {
+    const layers = new ViewerLayers();
+    const shown = show(layers);
+    await layers.choose({ rid: 'h' }, track);
+    expect(spatial(await shown)).toBe(2);
   });
 
   it.each([
