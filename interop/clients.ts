@@ -20,6 +20,7 @@ const python = (id: string): Client => ({ id, command: '/usr/bin/python3', args:
 /** In the order of the table. */
 export const CLIENTS: readonly Client[] = [
   typescript('chromium'),
+  typescript('firefox'),
   typescript('libwebrtc'),
   python('gstreamer'),
   // Its file's name must not be the library's.

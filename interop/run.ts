@@ -1,5 +1,6 @@
 // One run: a local world, every publisher with every form of video that it has, and every viewer of each.
 
+import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startWorld, type World } from '#local/world.ts';
 import { readTree } from '#test/cascade-tree.ts';
@@ -56,10 +57,15 @@ export async function runInterop(options: InteropOptions): Promise<InteropResult
     clients.push({ id: client.id, ...what });
     log(what.about ? `${client.id}: ${what.about.version}` : `${client.id}: SKIP, ${what.missing}`);
   }
+  // Of this machine, but not loopback, where Firefox and werift send no media.
+  const address = Object.values(networkInterfaces())
+    .flatMap((all) => all ?? [])
+    .find(({ internal, family }) => !internal && family === 'IPv4')?.address;
   const world = await startWorld({
     regions: ['us-east-1', 'eu-west-1'],
     ports: { page: 0, api: 0, global: 0, dns: 0 },
     restart: false,
+    ...(address === undefined ? {} : { nodeAddress: address }),
     // The clients share the machine with the nodes, which must not refuse for want of a core.
     env: { MERIDIAN_CPU_LIMIT: '1' },
   });

@@ -50,6 +50,8 @@ export interface WorldOptions {
   restart: boolean;
   /** Where given, every node is on a host of its own in its region; else all are on loopback. */
   hosts?: Pick<Hosts, 'address' | 'add'>;
+  /** All nodes' address where there are no hosts; loopback without it, which not every client sends media to. */
+  nodeAddress?: string;
   /** What one region's nodes and functions have besides. */
   regionEnv?: Readonly<Record<string, Record<string, string>>>;
   /** Each region's, in place of the world's own one for all; who gives it closes it. */
@@ -96,6 +98,7 @@ export async function startWorld({
   restart,
   hosts,
   nodes: places = NODES,
+  nodeAddress = LOOPBACK,
   database: givenDatabase,
 }: WorldOptions): Promise<World> {
   const closers: (() => Promise<unknown>)[] = [];
@@ -224,7 +227,7 @@ export async function startWorld({
           },
         }),
     );
-    const nodeEnvironment: World['nodeEnvironment'] = (region, group, address = LOOPBACK) => ({
+    const nodeEnvironment: World['nodeEnvironment'] = (region, group, address = nodeAddress) => ({
       ...shared,
       MERIDIAN_REGION: region,
       MERIDIAN_NODE_GROUP: group,
@@ -245,8 +248,9 @@ export async function startWorld({
         places.map(async ({ group, number }) => {
           const own = await hosts?.add(region);
           const nodeId = `${region}-${group}-${number}`;
-          const env = nodeEnvironment(region, group, own?.address);
-          return startNode({ nodeId, env, restart, host: own, metadataHost: host });
+          const address = own?.address ?? nodeAddress;
+          const env = nodeEnvironment(region, group, address);
+          return startNode({ nodeId, env, restart, host: own, address, metadataHost: host });
         }),
       ),
     );
@@ -335,11 +339,18 @@ interface NodeToStart {
   env: Record<string, string>;
   restart: boolean;
   host: Host | undefined;
+  address: string;
   metadataHost: string;
 }
 
-async function startNode({ nodeId, env, restart, host, metadataHost }: NodeToStart): Promise<LocalNode> {
-  const address = host?.address ?? LOOPBACK;
+async function startNode({
+  nodeId,
+  env,
+  restart,
+  host,
+  address,
+  metadataHost,
+}: NodeToStart): Promise<LocalNode> {
   const metadata = await startInstanceMetadata({ instanceId: nodeId, address, host: metadataHost });
   const child = new Child({
     restart,

@@ -44,49 +44,46 @@ async function read<Shape extends z.ZodType>(
 }
 
 export function browser({ open, publishes, lacks = () => ({}) }: BrowserOptions): Adapter {
-  const openPage = async (): Promise<BrowserPage> => {
+  /** Gives the task a page, which is closed when the task fails, not when it succeeds. */
+  const inPage = async <Result>(task: (page: BrowserPage) => Promise<Result>): Promise<Result> => {
     const server = createServer((_, response) => {
       response.setHeader('content-type', 'text/html').end('<!doctype html><title>interop</title>');
     });
     // A page of its own, on loopback: a secure context, and another origin than Meridian's.
     const port = await listen(server, { host: '127.0.0.1', port: 0, what: 'the page', option: '' });
-    return open(`http://127.0.0.1:${port}/`);
+    const page = await open(`http://127.0.0.1:${port}/`);
+    try {
+      return await task(page);
+    } catch (error) {
+      await page.close();
+      throw error;
+    }
   };
   return {
-    about: async () => {
-      const page = await openPage();
-      const has = [...new Set(await read(z.array(codec), page, codecsInPage))];
-      await page.close();
-      return {
-        version: page.version,
-        publishes: publishes.filter((form) => has.includes(codecOf(form))),
-        views: has,
-        lacks: lacks(has),
-      };
-    },
-    publish: async (url, token, form) => {
-      const page = await openPage();
-      const name = codecOf(form);
-      await call(page, publishInPage, {
-        url,
-        token,
-        mimeType: `video/${name}`,
-        parameters: PARAMETERS[name],
-        simulcast: form === 'VP8 simulcast',
-      });
-      return {
-        sent: () => read(publishLook, page, lookInPage),
-        stop: () => stop(page),
-      };
-    },
-    view: async (url) => {
-      const page = await openPage();
-      await call(page, viewInPage, { url });
-      return {
-        seen: () => read(viewLook, page, lookInPage),
-        stop: () => stop(page),
-      };
-    },
+    about: () =>
+      inPage(async (page) => {
+        const has = [...new Set(await read(z.array(codec), page, codecsInPage))];
+        await page.close();
+        return {
+          version: page.version,
+          publishes: publishes.filter((form) => has.includes(codecOf(form))),
+          views: has,
+          lacks: lacks(has),
+        };
+      }),
+    publish: (url, token, form) =>
+      inPage(async (page) => {
+        const name = codecOf(form);
+        const simulcast = form === 'VP8 simulcast';
+        const mimeType = `video/${name}`;
+        await call(page, publishInPage, { url, token, mimeType, parameters: PARAMETERS[name], simulcast });
+        return { sent: () => read(publishLook, page, lookInPage), stop: () => stop(page) };
+      }),
+    view: (url) =>
+      inPage(async (page) => {
+        await call(page, viewInPage, { url });
+        return { seen: () => read(viewLook, page, lookInPage), stop: () => stop(page) };
+      }),
   };
 }
 

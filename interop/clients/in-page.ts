@@ -48,11 +48,13 @@ export async function publishInPage({ url, token, mimeType, parameters, simulcas
   });
   connection.addTransceiver(audio, { direction: 'sendonly', streams: [media] });
   const known = RTCRtpSender.getCapabilities('video')?.codecs ?? [];
-  const wanted = known.filter(
-    (one) =>
-      one.mimeType.toLowerCase() === mimeType.toLowerCase() &&
-      parameters.every((parameter) => (one.sdpFmtpLine ?? '').includes(parameter)),
-  );
+  const wanted = known.filter(({ mimeType: name, sdpFmtpLine = '' }) => {
+    // A VP9 that says no profile has this one (RFC 9628, 6.1): Firefox.
+    const has = (parameter: string) =>
+      sdpFmtpLine.includes(parameter) ||
+      (parameter === 'profile-id=0' && !sdpFmtpLine.includes('profile-id'));
+    return name.toLowerCase() === mimeType.toLowerCase() && parameters.every(has);
+  });
   if (wanted.length === 0) throw new Error(`this browser cannot send ${mimeType}`);
   transceiver.setCodecPreferences(wanted);
   await connection.setLocalDescription();
