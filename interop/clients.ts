@@ -22,6 +22,8 @@ export const CLIENTS: readonly Client[] = [
   typescript('chromium'),
   typescript('firefox'),
   typescript('libwebrtc'),
+  typescript('libdatachannel'),
+  typescript('werift'),
   python('gstreamer'),
   // Its file's name must not be the library's.
   { ...python('aiortc_client'), id: 'aiortc' },

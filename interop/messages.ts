@@ -19,6 +19,8 @@ export const about = z.object({
   views: z.array(codec),
   /** Why it has not got what clients of its kind have. */
   lacks: z.partialRecord(form, z.string()).default({}),
+  /** What it cannot do with Meridian at all, and why: not tried again with each stream. */
+  limits: z.array(z.string()).default([]),
 });
 export type About = z.infer<typeof about>;
 

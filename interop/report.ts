@@ -50,6 +50,7 @@ export function notes({ clients, cells }: InteropResult): string[] {
     ...clients.flatMap(({ id, about }) =>
       Object.entries(about?.lacks ?? {}).map(([form, why]) => `SKIP ${id} ${form}: ${why}`),
     ),
+    ...clients.flatMap(({ id, about }) => (about?.limits ?? []).map((what) => `LIMIT ${id}: ${what}`)),
     ...cells
       .filter(({ result }) => result === 'FAIL')
       .map(({ publisher, form, viewer, why }) => `FAIL ${publisher} ${form} → ${viewer}: ${why}`),
@@ -59,7 +60,7 @@ export function notes({ clients, cells }: InteropResult): string[] {
 export function summary({ cells, clients }: InteropResult): string {
   const passed = cells.filter(({ result }) => result === 'PASS').length;
   const failed = cells.filter(({ result }) => result === 'FAIL').length;
-  const skipped = notes({ clients, cells: [] }).length;
+  const skipped = notes({ clients, cells: [] }).filter((note) => note.startsWith('SKIP')).length;
   return `${passed} passed, ${failed} failed, ${skipped} skipped`;
 }
 

@@ -1,6 +1,9 @@
 // What every client's process here has in common: its arguments, its lines of JSON, and that it ends when its stdin does.
 
+import { readFileSync } from 'node:fs';
+import { findPackageJSON } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
+import * as z from 'zod';
 import {
   type About,
   type Codec,
@@ -24,7 +27,7 @@ export interface Viewing {
 
 export interface Adapter {
   /** @throws Missing when the client cannot run here. */
-  about(): Promise<Omit<About, 'is' | 'lacks'> & Partial<Pick<About, 'lacks'>>>;
+  about(): Promise<Omit<About, 'is' | 'lacks' | 'limits'> & Partial<Pick<About, 'lacks' | 'limits'>>>;
   publish(url: string, token: string, as: Form): Promise<Publishing>;
   view(url: string, codec: Codec): Promise<Viewing>;
 }
@@ -43,7 +46,7 @@ export async function run(adapter: Adapter): Promise<never> {
   process.stdin.resume().once('end', end).once('close', end);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, end);
   try {
-    if (what === 'about') say({ is: 'about', lacks: {}, ...(await adapter.about()) });
+    if (what === 'about') say({ is: 'about', lacks: {}, limits: [], ...(await adapter.about()) });
     else if (what === 'publish') await publish(adapter, url, rest, over.signal);
     else if (what === 'view') await view(adapter, url, rest, over.signal);
     else throw new Error(`unknown command "${what}"; there are about, publish and view`);
@@ -79,6 +82,13 @@ async function view(adapter: Adapter, url: string, [name]: string[], over: Abort
   } finally {
     await session.stop();
   }
+}
+
+/** An npm package's, also where its exports hide its package.json. */
+export function versionOf(name: string): string {
+  const file = findPackageJSON(name, import.meta.url);
+  if (file === undefined) throw new Missing(`the npm package ${name} is not installed`);
+  return z.object({ version: z.string() }).parse(JSON.parse(readFileSync(file, 'utf8'))).version;
 }
 
 const pause = (signal: AbortSignal) => sleep(LOOK, undefined, { signal }).catch(() => undefined);

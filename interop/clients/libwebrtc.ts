@@ -1,15 +1,12 @@
 // libwebrtc outside of a browser: the npm package @roamhq/wrtc, which needs nothing of the system.
 
-import { createRequire } from 'node:module';
 import * as z from 'zod';
 import { Publisher, Viewer } from '#test/media/libwebrtc.ts';
 import { codecOf } from '../messages.ts';
-import { run } from './adapter.ts';
+import { run, versionOf } from './adapter.ts';
 import { only } from './sdp.ts';
 
-const { version } = z
-  .object({ version: z.string() })
-  .parse(createRequire(import.meta.url)('@roamhq/wrtc/package.json'));
+const version = versionOf('@roamhq/wrtc');
 
 const packetsSent = z.object({
   type: z.literal('outbound-rtp'),
