@@ -24,6 +24,7 @@ export const CLIENTS: readonly Client[] = [
   typescript('libwebrtc'),
   typescript('libdatachannel'),
   typescript('werift'),
+  typescript('pion'),
   python('gstreamer'),
   // Its file's name must not be the library's.
   { ...python('aiortc_client'), id: 'aiortc' },
