@@ -18,6 +18,8 @@ export const API_ROUTES: readonly ApiRoute[] = [
   { method: 'ANY', path: '/whep/{stream}', function: 'whep', auth: 'none' },
   { method: 'ANY', path: '/whep/{stream}/{session}', function: 'whep', auth: 'none' },
   { method: 'ANY', path: '/whep/{stream}/{session}/layer', function: 'whep', auth: 'none' },
+  { method: 'ANY', path: '/whep/{stream}/{session}/events', function: 'whep', auth: 'none' },
+  { method: 'ANY', path: '/whep/{stream}/{session}/events/{subscription}', function: 'whep', auth: 'none' },
   { method: 'POST', path: '/cascade/{stream}', function: 'cascade', auth: 'iam' },
   { method: 'ANY', path: '/api/{proxy+}', function: 'api', auth: 'none' },
   { method: 'ANY', path: '/rest/v2/cluster-nodes', function: 'cluster-nodes', auth: 'none' },

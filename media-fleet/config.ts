@@ -65,6 +65,10 @@ const environmentSchema = z.object({
   MERIDIAN_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
 });
 
+/** Where a node sends its viewers when it goes. */
+const ownApi = ({ MERIDIAN_REGION, MERIDIAN_REGIONS }: z.infer<typeof environmentSchema>) =>
+  MERIDIAN_REGIONS.find(({ id }) => id === MERIDIAN_REGION)?.api;
+
 /**
  * Per worker, when the operator does not say. mediasoup's Scalability page gives some 500 consumers a worker: 250 viewers
  * of one audio and one video. A publisher costs less; it only receives.
@@ -77,6 +81,8 @@ export type NodeConfig = z.infer<typeof environmentSchema> & {
   timing: Timing;
   maxViewers: number;
   maxPublishers: number;
+  /** The HTTP API of its own region. */
+  regionApi: string;
 };
 
 /**
@@ -87,17 +93,21 @@ export function nodeConfigFrom(environment: NodeJS.ProcessEnv, args: string[]): 
   const { values } = parseArgs({ args, options: { 'node-id': { type: 'string' } } });
   const id = nodeId.safeParse(values['node-id']);
   const parsed = environmentSchema.safeParse(setVariables(environment));
+  const regionApi = parsed.success ? ownApi(parsed.data) : '';
   const wrong = [
+    ...(regionApi === undefined ? ['MERIDIAN_REGIONS: does not contain MERIDIAN_REGION'] : []),
     ...(id.success ? [] : [`--node-id: ${id.error.issues[0]?.message ?? 'missing'}`]),
     ...(parsed.success
       ? []
       : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)),
   ];
-  if (!id.success || !parsed.success) throw new Error(`wrong configuration: ${wrong.join('; ')}`);
+  if (!id.success || !parsed.success || regionApi === undefined)
+    throw new Error(`wrong configuration: ${wrong.join('; ')}`);
   const config = parsed.data;
   return {
     ...config,
     nodeId: id.data,
+    regionApi,
     timing: timingFrom(environment),
     maxViewers: config.MERIDIAN_MAX_VIEWERS ?? VIEWERS_PER_WORKER * config.MERIDIAN_WORKERS,
     maxPublishers: config.MERIDIAN_MAX_PUBLISHERS ?? PUBLISHERS_PER_WORKER * config.MERIDIAN_WORKERS,

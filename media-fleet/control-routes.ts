@@ -17,6 +17,7 @@ import {
 import type { NodeGroup, NodeLimits, NodeLoad, NodeRecord, NodeState } from '#routing/node-record.ts';
 import { Problem, parse, unavailable } from '#routing/problem.ts';
 import { publishKey, type RequestLimits } from '#routing/request-limits.ts';
+import { eventId, eventsAnswer, subscribeAnswer, subscribeRequest } from '#routing/viewer-events.ts';
 import type { ControlRoute } from './control-server.ts';
 import type { Peers } from './peers.ts';
 import type { Session } from './session.ts';
@@ -94,6 +95,36 @@ export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
       path: '/v1/sessions/{id}/layer',
       handle: async ({ params, body }) => {
         await streams.chooseLayer(params.id ?? '', parse(layerMessage, body, 'layer').layer);
+        return { v: 1 };
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/sessions/{id}/events',
+      handle: ({ params, body }) => {
+        const { events } = parse(subscribeRequest, body, 'events');
+        const subscriptionId = streams.viewer(params.id ?? '').events.subscribe(events);
+        return subscribeAnswer.parse({ v: 1, subscriptionId });
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/sessions/{id}/events/{subscription}',
+      handle: ({ params, query }) => {
+        const after = parse(
+          eventId.optional(),
+          query.has('after') ? Number(query.get('after')) : undefined,
+          'after',
+        );
+        const events = streams.viewer(params.id ?? '').events.since(params.subscription ?? '', after);
+        return eventsAnswer.parse({ v: 1, events });
+      },
+    },
+    {
+      method: 'DELETE',
+      path: '/v1/sessions/{id}/events/{subscription}',
+      handle: ({ params }) => {
+        streams.viewer(params.id ?? '').events.unsubscribe(params.subscription ?? '');
         return { v: 1 };
       },
     },

@@ -16,6 +16,7 @@ const REQUEST_TIMEOUT = 10_000;
 export interface ControlRequest {
   /** The path's named segments. */
   params: Readonly<Record<string, string>>;
+  query: URLSearchParams;
   body: unknown;
 }
 
@@ -117,9 +118,10 @@ export class ControlServer {
       request.headers,
     );
     if (refusal) throw new Problem(401, 'not-signed', `the request is ${refusal}`);
+    const [pathname = '', query] = path.split('?', 2);
     for (const route of this.#options.routes) {
-      const params = route.method === method ? matchPath(route.path, path) : undefined;
-      if (params) return route.handle({ params, body: parseJson(body) });
+      const params = route.method === method ? matchPath(route.path, pathname) : undefined;
+      if (params) return route.handle({ params, query: new URLSearchParams(query), body: parseJson(body) });
     }
     throw new Problem(404, 'unknown-path', `this node has no ${method} ${path}`);
   }

@@ -3,12 +3,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Streams } from './streams.ts';
+import type { ViewerEvents } from './viewer-events.ts';
 
 /** Milliseconds between looks whether somebody is still here. */
 const LOOK = 500;
 
+/** The part of the time in which the viewers are told, one after the other, so that they do not all come elsewhere at once. */
+const TELLING = 0.5;
+
 export interface DrainOptions {
-  streams: Pick<Streams, 'handOver' | 'isEmpty' | 'load'>;
+  streams: Pick<Streams, 'handOver' | 'isEmpty' | 'load'> & {
+    viewers: readonly { events: Pick<ViewerEvents, 'reconnect'> }[];
+  };
+  /** The region's own API: where its viewers are sent, for another node to take them. */
+  api: string;
   /** Milliseconds after which those who are still here must go. */
   deadline: number;
   /** Ends the wait: the node serves again, or must stop now. */
@@ -17,11 +25,14 @@ export interface DrainOptions {
 }
 
 /** @returns whether the node was empty in time. */
-export async function drain({ streams, deadline, signal, log }: DrainOptions): Promise<boolean> {
+export async function drain({ streams, api, deadline, signal, log }: DrainOptions): Promise<boolean> {
   if (deadline === 0 || signal.aborted) return streams.isEmpty;
   const until = performance.now() + deadline;
   log.info({ ...streams.load, deadline }, 'draining');
   streams.handOver();
+  // Nobody is admitted any more: these are all.
+  const { viewers } = streams;
+  let told = 0;
   for (;;) {
     if (streams.isEmpty) {
       log.info('drained');
@@ -29,6 +40,8 @@ export async function drain({ streams, deadline, signal, log }: DrainOptions): P
     }
     const left = until - performance.now();
     if (signal.aborted) return false;
+    const due = Math.min(1, (deadline - left) / (deadline * TELLING)) * viewers.length;
+    for (; told < due; told += 1) viewers[told]?.events.reconnect(api);
     if (left <= 0) {
       log.warn(streams.load, 'not empty, and the time is up');
       return false;

@@ -5,6 +5,7 @@ import { EventEmitter, once } from 'node:events';
 import type { Consumer, PipeTransport, Producer } from 'mediasoup/types';
 import type { LegAccepted, LegAnswer, LegRequest, LegTrack, StreamReport } from '#routing/node-messages.ts';
 import type { Timing } from '#routing/timing.ts';
+import type { StreamWord } from './pulse.ts';
 import { Silence } from './silence.ts';
 import type { FedHub, Source } from './source.ts';
 import { TrackLayers } from './track-layers.ts';
@@ -40,6 +41,7 @@ export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
   readonly #silence: Silence;
   #ended: LegEnd | undefined;
   #heard = false;
+  #word: StreamWord | undefined;
 
   private constructor(
     options: LegOptions,
@@ -100,9 +102,9 @@ export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
       ]);
       const leg = new Leg(options, transport, answer, tracks);
       const listener = await stream.pulse.listen(incoming);
-      listener.on('beat', ({ type, generation }) => {
+      listener.on('beat', ({ type, generation, word }) => {
         if (type === 'alive' && generation !== answer.generation) leg.close('superseded');
-        else if (type === 'alive') leg.#hear();
+        else if (type === 'alive') leg.#hear(word);
         else if (type !== 'bye') leg.close(type);
       });
       return { leg };
@@ -123,6 +125,10 @@ export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
     return this.#heard;
   }
 
+  get word(): StreamWord | undefined {
+    return this.#word;
+  }
+
   /** Resolves when the leg has ended, at once when it already has: it may fall silent while it is being made. */
   async over(): Promise<LegEnd> {
     if (this.#ended !== undefined) return this.#ended;
@@ -130,8 +136,9 @@ export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
     return end;
   }
 
-  #hear(): void {
+  #hear(word: StreamWord | undefined): void {
     this.#heard = true;
+    this.#word = word;
     this.#silence.heard();
   }
 

@@ -167,7 +167,7 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
       nodeId,
       drain: (signal) => {
         state = 'DRAINING';
-        return drain({ streams, deadline: timing.drain, signal, log });
+        return drain({ streams, api: config.regionApi, deadline: timing.drain, signal, log });
       },
       close: closeAll,
     };

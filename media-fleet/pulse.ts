@@ -15,6 +15,16 @@ export interface Beat {
   viewers: number;
   /** The sender's source, numbered: a leg that was made of another has old tracks. For its children. */
   generation: number;
+  /** For its children; undefined where the sender is of a release that does not say. */
+  word?: StreamWord | undefined;
+}
+
+/** What the origin knows of the whole stream, passed down from node to node. */
+export interface StreamWord {
+  /** Whether a publisher's media comes. */
+  isLive: boolean;
+  /** Connected viewers in all regions; undefined where a node on the way down does not say. */
+  total: number | undefined;
 }
 
 const TYPES: readonly PulseType[] = ['alive', 'superseded', 'ended', 'bye'];
@@ -23,6 +33,13 @@ const TYPES: readonly PulseType[] = ['alive', 'superseded', 'ended', 'bye'];
 const RTP_HEADER = 12;
 /** One byte for the type, four each for the viewers and the generation. */
 const BEAT_LENGTH = 9;
+/**
+ * One byte of flags and four for the total. It stands before the beat: nodes of earlier releases read a packet from its
+ * end, and take no notice.
+ */
+const WORD_LENGTH = 5;
+const IS_LIVE = 1;
+const HAS_TOTAL = 2;
 /** The 48 kHz ticks of Opus between two beats; only has to move on. */
 const TICKS_PER_BEAT = 960;
 
@@ -57,18 +74,24 @@ export class Pulse {
   }
 
   /** Sends a beat to every leg of the hub. */
-  send({ type, viewers, generation }: Beat): void {
+  send({ type, viewers, generation, word }: Beat): void {
     if (this.producer.closed) return;
     this.#sequence = (this.#sequence + 1) & 0xffff;
-    const packet = Buffer.alloc(RTP_HEADER + BEAT_LENGTH);
+    const at = RTP_HEADER + (word === undefined ? 0 : WORD_LENGTH);
+    const packet = Buffer.alloc(at + BEAT_LENGTH);
     packet.writeUInt8(0x80, 0);
     packet.writeUInt8(codec.payloadType, 1);
     packet.writeUInt16BE(this.#sequence, 2);
     packet.writeUInt32BE((this.#sequence * TICKS_PER_BEAT) >>> 0, 4);
     packet.writeUInt32BE(SSRC, 8);
-    packet.writeUInt8(TYPES.indexOf(type), RTP_HEADER);
-    packet.writeUInt32BE(viewers, RTP_HEADER + 1);
-    packet.writeUInt32BE(generation, RTP_HEADER + 5);
+    if (word !== undefined) {
+      const flags = (word.isLive ? IS_LIVE : 0) | (word.total === undefined ? 0 : HAS_TOTAL);
+      packet.writeUInt8(flags, RTP_HEADER);
+      packet.writeUInt32BE(word.total ?? 0, RTP_HEADER + 1);
+    }
+    packet.writeUInt8(TYPES.indexOf(type), at);
+    packet.writeUInt32BE(viewers, at + 1);
+    packet.writeUInt32BE(generation, at + 5);
     this.producer.send(packet);
   }
 
@@ -109,5 +132,24 @@ function readBeat(packet: Buffer): Beat | undefined {
   const at = packet.length - BEAT_LENGTH;
   const type = TYPES[packet.readUInt8(at)];
   if (type === undefined) return undefined;
-  return { type, viewers: packet.readUInt32BE(at + 1), generation: packet.readUInt32BE(at + 5) };
+  const beat = { type, viewers: packet.readUInt32BE(at + 1), generation: packet.readUInt32BE(at + 5) };
+  const word = readWord(packet, at);
+  return word === undefined ? beat : { ...beat, word };
+}
+
+/** Undefined where the payload is a beat alone. @param end where the beat begins. */
+function readWord(packet: Buffer, end: number): StreamWord | undefined {
+  const at = payloadOf(packet);
+  if (at === undefined || end - at < WORD_LENGTH) return undefined;
+  const flags = packet.readUInt8(at);
+  const total = (flags & HAS_TOTAL) === 0 ? undefined : packet.readUInt32BE(at + 1);
+  return { isLive: (flags & IS_LIVE) !== 0, total };
+}
+
+/** Where a packet's payload begins (RFC 3550 sections 5.1 and 5.3.1); undefined when its header is cut short. */
+function payloadOf(packet: Buffer): number | undefined {
+  const first = packet.readUInt8(0);
+  const extension = RTP_HEADER + 4 * (first & 0x0f);
+  if ((first & 0x10) === 0) return extension;
+  return packet.length < extension + 4 ? undefined : extension + 4 + 4 * packet.readUInt16BE(extension + 2);
 }

@@ -5,7 +5,7 @@ import { EventEmitter } from 'node:events';
 import type { WebRtcTransport } from 'mediasoup/types';
 import { Problem } from '#routing/problem.ts';
 import { readFragment, writeFragment } from './sdp/fragment.ts';
-import type { Offer } from './sdp/offer.ts';
+import { type Offer, taggedSection } from './sdp/offer.ts';
 
 /** Why a session ended. */
 export type SessionEnd =
@@ -28,7 +28,7 @@ export interface SessionOptions {
 }
 
 /** What a session must know of a client's offer or answer. */
-export type RemoteDescription = Pick<Offer, 'ice' | 'media'>;
+export type RemoteDescription = Pick<Offer, 'ice' | 'media' | 'data'>;
 
 /** A session; `close` is idempotent, and `end` is emitted once, whoever ended it. */
 export class Session extends EventEmitter<{ connected: []; end: [SessionEnd] }> {
@@ -95,9 +95,9 @@ export class Session extends EventEmitter<{ connected: []; end: [SessionEnd] }> 
   }
 
   /** Takes in what the client says of its end. */
-  protected learn({ ice, media: [first] }: RemoteDescription): void {
-    this.#remoteUsernameFragment = ice.usernameFragment;
-    if (first) this.#tagged = first;
+  protected learn(remote: RemoteDescription): void {
+    this.#remoteUsernameFragment = remote.ice.usernameFragment;
+    this.#tagged = taggedSection(remote) ?? this.#tagged;
   }
 
   close(end: SessionEnd): void {

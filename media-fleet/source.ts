@@ -3,7 +3,7 @@
 import type { Producer, Router } from 'mediasoup/types';
 import type { StreamReport } from '#routing/node-messages.ts';
 import { Problem } from '#routing/problem.ts';
-import type { Pulse } from './pulse.ts';
+import type { Pulse, StreamWord } from './pulse.ts';
 
 /** This start of this node. */
 export interface Self {
@@ -22,6 +22,8 @@ export interface Source {
   readonly origin: { region: string; nodeId: string; epoch: number };
   readonly role: StreamReport['role'];
   readonly parent: StreamReport['parent'];
+  /** What the parent last said of the whole stream; nothing where a publisher is connected here. */
+  readonly word?: StreamWord | undefined;
   leg(): Promise<StreamReport['leg']>;
 }
 

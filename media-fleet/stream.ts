@@ -13,11 +13,12 @@ import type { Outlet } from './outlet.ts';
 import { type OutletHome, type OutletPlace, Outlets } from './outlets.ts';
 import { Pulse } from './pulse.ts';
 import { writeAnswer } from './sdp/answer.ts';
-import { writeCounterOffer } from './sdp/counter-offer.ts';
+import { offeredVideoMid, writeCounterOffer } from './sdp/counter-offer.ts';
 import type { Offer } from './sdp/offer.ts';
 import type { SessionEnd } from './session.ts';
 import { type FedHub, notLive, type Self, type Source } from './source.ts';
-import { planViewing, Viewer, type ViewerOptions, viewedSections } from './viewer.ts';
+import { StreamEvents } from './stream-events.ts';
+import { planViewing, Viewer, type ViewerOptions, type ViewingPlan, viewedSections } from './viewer.ts';
 import type { MediaWorker, Workers } from './workers.ts';
 
 export interface StreamOptions {
@@ -51,6 +52,7 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
   readonly #options: StreamOptions;
   readonly #viewers = new Map<string, Viewer>();
   readonly #outlets: Outlets;
+  readonly #events: StreamEvents;
   readonly #heartbeat: NodeJS.Timeout;
   readonly #layerWatch: LayerWatch;
   #home: Home;
@@ -68,11 +70,15 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
     this.name = options.name;
     this.self = options.self;
     this.#home = home;
-    const { maxChildren, workers, timing } = options;
+    const { maxChildren, workers, timing, log } = options;
+    this.#events = new StreamEvents(log.child({ stream: options.name }));
     this.#outlets = new Outlets(home, workers);
     this.children = new Children({ stream: this, maxChildren, workers, timing });
     this.children.on('usage', () => this.#used());
-    this.#heartbeat = setInterval(() => this.#beat(), timing.legPulse);
+    this.#heartbeat = setInterval(() => {
+      this.#beat();
+      this.#lookForEvents();
+    }, timing.legPulse);
     this.#layerWatch = new LayerWatch({
       hub: () => this.hub,
       tracks: () => this.#source?.tracks ?? [],
@@ -181,7 +187,13 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
     const plan = planViewing(offer, tracks, this.hub, this.name);
     const media = this.#options.workers.pickForViewer(this.worker);
     return this.#join(
-      { key: `${media.worker.pid} ${layoutKey(plan.layout)}`, layout: plan.layout, media },
+      {
+        key: `${media.worker.pid} ${layoutKey(plan.layout)}`,
+        layout: plan.layout,
+        media,
+        data: offer.data,
+        videoMid: sentVideoMid(plan),
+      },
       ({ router: { rtpCapabilities } }) => ({
         remote: offer,
         sections: viewedSections(plan, rtpCapabilities),
@@ -201,17 +213,21 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
    * A viewer that asked for a counter-offer: with mediasoup's own numbers, RTX and header extensions it has a bandwidth
    * estimate, by which mediasoup chooses among simulcast layers. The hub serves it.
    * @param layer what it asked for of the video's layers.
+   * @param data its own offer's section for data channels: then ours has one, too.
    * @throws Problem 409 when the stream has no source.
    */
-  addViewerByCounterOffer(layer?: LayerRequest): Promise<{ viewer: Viewer; answer: string }> {
+  addViewerByCounterOffer(
+    layer?: LayerRequest,
+    data?: Offer['data'],
+  ): Promise<{ viewer: Viewer; answer: string }> {
     const { tracks } = this.#liveSource();
     const offered = this.hub.rtpCapabilities;
     return this.#join(
-      { key: HUB_OUTLET, layout: [], media: this.worker },
+      { key: HUB_OUTLET, layout: [], media: this.worker, data, videoMid: offeredVideoMid(tracks) },
       () => ({ remote: undefined, sections: [], offered, layer, connectWithin: COUNTER_OFFER_LIFE }),
       async (viewer, outlet) => {
         await viewer.show(outlet.tracks);
-        return writeCounterOffer(viewer.transport, tracks, offered, this.name);
+        return writeCounterOffer(viewer.transport, tracks, offered, this.name, data !== undefined);
       },
     );
   }
@@ -285,7 +301,7 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
 
   /** Opens a viewer's session at its outlet; whatever fails after that ends it. */
   async #join(
-    place: OutletPlace,
+    place: OutletPlace & { data: Offer['data']; videoMid: string | undefined },
     terms: (
       outlet: Outlet,
     ) => Pick<ViewerOptions, 'remote' | 'sections' | 'offered' | 'layer' | 'connectWithin'>,
@@ -295,9 +311,17 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
     const outlet = await this.#outlets.acquire(place, this.#liveSource().tracks);
     let viewer: Viewer | undefined;
     try {
-      const transport = await workers.createSessionTransport(place.media, outlet.router);
-      viewer = new Viewer({ outlet: place.key, transport, log, ...terms(outlet) });
+      const { router } = outlet;
+      const transport = await workers.createSessionTransport(place.media, router, place.data);
+      const events = { stream: this.name, log: this.#events.log };
+      viewer = new Viewer({ outlet: place.key, transport, events, log, ...terms(outlet) });
       this.#keep(viewer);
+      if (place.data !== undefined) {
+        viewer.events.openChannel(
+          await this.#events.openChannel(router, transport, place.videoMid),
+          transport,
+        );
+      }
       if (this.#closed) throw notLive(this.name);
       return { viewer, answer: await begin(viewer, outlet) };
     } catch (error) {
@@ -341,10 +365,43 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
   }
 
   #tell(type: Parameters<Pulse['send']>[0]['type']): void {
+    this.pulse.send({
+      type,
+      viewers: this.#viewersBelow(),
+      generation: this.#generation,
+      word: { isLive: this.#isLive(), total: this.#total() },
+    });
+  }
+
+  /** Connected viewers here and below. */
+  #viewersBelow(): number {
     const connected = [...this.#viewers.values()].filter((viewer) => viewer.connected).length;
-    this.pulse.send({ type, viewers: connected + this.children.viewers, generation: this.#generation });
+    return connected + this.children.viewers;
+  }
+
+  /** Whether a publisher's media comes: a leg stays for a while when it does not. */
+  #isLive(): boolean {
+    return this.#source !== undefined && (this.#source.word?.isLive ?? true);
+  }
+
+  /** Connected viewers in all regions: the origin counts them, and tells those below. */
+  #total(): number | undefined {
+    return this.#source?.role === 'origin' ? this.#viewersBelow() : this.#source?.word?.total;
+  }
+
+  #lookForEvents(): void {
+    const wantsLayers = () => [...this.#viewers.values()].some(({ events }) => events.wantsLayers);
+    const video = this.#source?.tracks.find(({ kind }) => kind === 'video');
+    this.#events.look({
+      isLive: this.#isLive(),
+      total: this.#total(),
+      video: video && wantsLayers() ? video : undefined,
+    });
   }
 }
+
+const sentVideoMid = ({ media }: ViewingPlan): string | undefined =>
+  media.find(({ offered, direction }) => offered.kind === 'video' && direction === 'sendonly')?.offered.mid;
 
 async function openHome(workers: Workers): Promise<Home> {
   const worker = workers.pick();

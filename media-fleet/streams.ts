@@ -108,7 +108,7 @@ export class Streams {
   /** Opens a WHEP session, pulling the stream first where it is not here. */
   async watch(request: WhepRequest): Promise<{ session: Session; answer: string }> {
     // What is not even an offer must cost no leg.
-    const offer = readOffer(request.offer);
+    const offer = readOffer(request.offer, { data: true });
     const leave = this.#enter('viewers');
     const connected = this.#enter('connecting');
     try {
@@ -120,7 +120,7 @@ export class Streams {
           await entry.pull.nextLeg();
         }
         const { viewer, answer } = request.counterOffer
-          ? await stream.addViewerByCounterOffer(request.layer)
+          ? await stream.addViewerByCounterOffer(request.layer, offer.data)
           : await stream.addViewer(offer, request.layer);
         viewer.once('connected', connected);
         this.#keepSession(viewer, () => {
@@ -162,9 +162,7 @@ export class Streams {
    * @throws Problem 404 when the session has ended, 422 when it has no such section or layer.
    */
   async chooseLayer(id: string, layer: LayerRequest): Promise<void> {
-    const session = this.session(id);
-    if (!(session instanceof Viewer)) throw unknownSession();
-    await session.chooseLayer(layer);
+    await this.viewer(id).chooseLayer(layer);
   }
 
   /** @throws Problem 404, which for a while tells a publisher that another one took its place. */
@@ -176,6 +174,18 @@ export class Streams {
       throw new Problem(404, 'session-superseded', detail);
     }
     throw unknownSession();
+  }
+
+  /** @throws Problem 404 when it has ended, or is no viewer's. */
+  viewer(id: string): Viewer {
+    const session = this.session(id);
+    if (!(session instanceof Viewer)) throw unknownSession();
+    return session;
+  }
+
+  /** Who watches here now. */
+  get viewers(): Viewer[] {
+    return [...this.#sessions.values()].filter((session) => session instanceof Viewer);
   }
 
   /**

@@ -42,6 +42,8 @@ export async function layerBitrates(track: Producer): Promise<number[]> {
   const stats = await track.getStats();
   const { encodings = [] } = track.rtpParameters;
   const { spatial, temporal } = layerCounts(track);
+  // mediasoup counts layers only where there are several.
+  if (spatial * temporal === 1) return [stats[0]?.bitrate ?? 0];
   if (encodings.length < 2) {
     // Layers of one RTP stream (SVC) are counted by `spatial.temporal`, the lower ones included.
     const byLayer = stats[0]?.bitrateByLayer ?? {};

@@ -5,10 +5,12 @@ import type { Logger } from 'pino';
 import type { LayerRequest } from '#routing/node-messages.ts';
 import { Problem } from '#routing/problem.ts';
 import type { Layout, LayoutCodec } from './codecs.ts';
+import type { EventLog } from './event-log.ts';
 import type { AnsweredCodec, AnsweredMedia } from './sdp/answer.ts';
 import { answeredSections } from './sdp/counter-offer.ts';
 import { type Offer, type OfferedCodec, type OfferedMedia, readOffer } from './sdp/offer.ts';
 import { Session, type SessionOptions } from './session.ts';
+import { ViewerEvents } from './viewer-events.ts';
 import { givesEstimate, ViewerLayers } from './viewer-layers.ts';
 
 /** What a viewer gets of a stream: the layout its outlet must have, and what its answer says. */
@@ -152,6 +154,8 @@ export interface ViewerOptions extends SessionOptions {
   offered: RtpCapabilities;
   /** The layer that its POST asked for. */
   layer?: LayerRequest | undefined;
+  /** What there is to hear of the stream that it watches. */
+  events: { stream: string; log: EventLog };
   log: Logger;
 }
 
@@ -159,6 +163,8 @@ export interface ViewerOptions extends SessionOptions {
 export class Viewer extends Session {
   /** The key of the outlet that serves it. */
   readonly outlet: string;
+  /** What its player hears of the stream. */
+  readonly events: ViewerEvents;
   #sections: readonly ViewedSection[];
   readonly #offered: RtpCapabilities;
   readonly #log: Logger;
@@ -167,10 +173,12 @@ export class Viewer extends Session {
   #wanted: readonly Producer[] = [];
   #applying: Promise<void> = Promise.resolve();
 
-  constructor({ outlet, sections, offered, layer, log, ...session }: ViewerOptions) {
+  constructor({ outlet, sections, offered, layer, events, log, ...session }: ViewerOptions) {
     super(session);
     this.layers = new ViewerLayers(layer);
     this.outlet = outlet;
+    const videoMid = () => this.#sections.find(({ kind }) => kind === 'video')?.mid;
+    this.events = new ViewerEvents({ ...events, videoMid });
     this.#log = log;
     this.#sections = sections;
     this.#offered = offered;
@@ -184,7 +192,7 @@ export class Viewer extends Session {
     if (this.#sections.length > 0) {
       throw nothingOffered();
     }
-    const answer = readOffer(text);
+    const answer = readOffer(text, { data: true });
     this.#sections = answeredSections(answer, this.#offered, this.#wanted);
     this.learn(answer);
     await Promise.all([this.transport.connect({ dtlsParameters: answer.dtls }), this.show(this.#wanted)]);

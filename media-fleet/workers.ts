@@ -57,6 +57,14 @@ const HUNG_AFTER = 5_000;
 const SESSIONS_BEFORE_SPREADING = 100;
 
 /**
+ * Bytes of the longest message on a data channel, and that wait for a viewer who does not read: an event is a kilobyte at
+ * the most. We read nothing, but a client must be able to send something (RFC 8841 section 6.1: 0 would mean any size).
+ */
+const SENT_MESSAGE = 16_384;
+const RECEIVED_MESSAGE = 1_024;
+const SCTP_BUFFER = 65_536;
+
+/**
  * mediasoup closes a worker when this process is told to end; ours drains first. So the listeners that `make` adds for
  * signals are taken off again.
  */
@@ -164,8 +172,15 @@ export class Workers {
     return router;
   }
 
-  /** A viewer's or publisher's transport, on its worker's shared ports. */
-  async createSessionTransport(media: MediaWorker, router: Router): Promise<WebRtcTransport> {
+  /**
+   * A viewer's or publisher's transport, on its worker's shared ports.
+   * @param data where it is to carry data channels: the longest message that the client takes, in bytes; 0: any.
+   */
+  async createSessionTransport(
+    media: MediaWorker,
+    router: Router,
+    data?: { maxMessageSize: number },
+  ): Promise<WebRtcTransport> {
     const transport = await router.createWebRtcTransport({
       webRtcServer: media.server,
       enableUdp: true,
@@ -173,6 +188,7 @@ export class Workers {
       preferUdp: true,
       // mediasoup counts in whole seconds.
       iceConsentTimeout: Math.ceil(this.#options.iceConsent / 1000),
+      ...(data === undefined ? {} : sctpOf(data)),
     });
     media.sessions += 1;
     transport.observer.once('close', () => {
@@ -264,3 +280,12 @@ export class Workers {
     for (const { worker } of this.#workers) worker.close();
   }
 }
+
+const sctpOf = ({ maxMessageSize }: { maxMessageSize: number }) => ({
+  enableSctp: true,
+  maxSendMessageSize: Math.min(maxMessageSize || SENT_MESSAGE, SENT_MESSAGE),
+  maxReceiveMessageSize: RECEIVED_MESSAGE,
+  sctpSendBufferSize: SCTP_BUFFER,
+  sctpPerStreamSendQueueLimit: SCTP_BUFFER,
+  sctpMaxReceiverWindowBufferSize: SCTP_BUFFER,
+});

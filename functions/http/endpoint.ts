@@ -38,7 +38,7 @@ export function endpoint({ routes: given, errorBody = problemDetails }: Endpoint
       httpCors({
         origin: '*',
         methods: 'GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS',
-        headers: 'Authorization, Content-Type, If-Match, Prefer',
+        headers: 'Authorization, Content-Type, If-Match, Last-Event-ID, Prefer',
         exposeHeaders:
           'Location, Link, ETag, Accept-Post, Retry-After, Preference-Applied, WWW-Authenticate, Allow, Meridian-Region, Meridian-Node',
         maxAge: PREFLIGHT_AGE,

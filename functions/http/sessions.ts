@@ -16,6 +16,7 @@ import { placeSession } from '#routing/placement.ts';
 import { Problem, parse, unavailable } from '#routing/problem.ts';
 import { type SessionTicket, unknownSession } from '#routing/session-url.ts';
 import { verifyToken } from '#routing/tokens.ts';
+import { VIEWER_EVENTS } from '#routing/viewer-events.ts';
 import type { FunctionContext } from '../context.ts';
 import { bearerToken, type HttpAnswer, type HttpEvent, jsonBody, pathParameter } from './endpoint.ts';
 import { isMediaType, sdpBody } from './sdp.ts';
@@ -44,6 +45,8 @@ const CLIENT_FAULTS: ReadonlySet<string> = new Set([
   'too-many-requests',
   'unknown-media',
   'unknown-layer',
+  'unknown-subscription',
+  'too-many-subscriptions',
 ]);
 
 const isClientFault = (error: unknown): boolean => error instanceof Problem && CLIENT_FAULTS.has(error.code);
@@ -152,9 +155,13 @@ async function created(
 
 /** What else a player can do at its session's URL (draft-ietf-wish-whep's extensions), with the token that the URL has. */
 function extensionLinks(session: URL): string[] {
-  const layer = new URL(session);
+  const [layer, events] = [new URL(session), new URL(session)];
   layer.pathname += '/layer';
-  return [`<${layer.href}>; rel="urn:ietf:params:whep:ext:core:layer"`];
+  events.pathname += '/events';
+  return [
+    `<${layer.href}>; rel="urn:ietf:params:whep:ext:core:layer"`,
+    `<${events.href}>; rel="urn:ietf:params:whep:ext:core:server-sent-events"; events="${VIEWER_EVENTS.join(',')}"`,
+  ];
 }
 
 /** `PATCH` on a session's URL: trickled candidates (204) or an ICE restart (200). */
@@ -222,13 +229,15 @@ export async function deleteSession(
  * The session that a request's URL is for, its token checked.
  * @throws Problem 404, 401, or 429 unless it is a DELETE: what ends a session is always welcome.
  */
-async function openTicket(
+export async function openTicket(
   context: FunctionContext,
   use: 'whip' | 'whep',
   event: HttpEvent,
 ): Promise<SessionTicket> {
-  const isLimited = event.requestContext.http.method !== 'DELETE';
-  if (isLimited) context.limits.admit('changePerAddress', sourceOf(event));
+  const { method } = event.requestContext.http;
+  const isLimited = method !== 'DELETE';
+  // An audience behind one address reads its events every 2 s, each its own.
+  if (isLimited && method !== 'GET') context.limits.admit('changePerAddress', sourceOf(event));
   const stream = parse(streamName, pathParameter(event, 'stream'), 'stream');
   const ticket = await context.sessionUrls.open(pathParameter(event, 'session'), { use, stream });
   if (ticket.protected) {
@@ -239,10 +248,11 @@ async function openTicket(
   return ticket;
 }
 
-async function callSession<Answer extends z.ZodType>(
+/** @throws Problem the node's own where the client is at fault, 404 when the node is gone, 503 when it does not answer. */
+export async function callSession<Answer extends z.ZodType>(
   context: FunctionContext,
   ticket: SessionTicket,
-  call: { method: 'PATCH' | 'POST' | 'DELETE'; path?: string; body?: unknown; answer: Answer },
+  call: { method: 'GET' | 'PATCH' | 'POST' | 'DELETE'; path?: string; body?: unknown; answer: Answer },
 ): Promise<z.output<Answer>> {
   const path = `/v1/sessions/${ticket.sessionId}${call.path ?? ''}`;
   try {

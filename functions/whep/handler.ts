@@ -10,6 +10,7 @@ import { bearerToken, endpoint, type HttpAnswer, type HttpEvent, pathParameter }
 import { noContent, options, sdpBody } from '../http/sdp.ts';
 import { chooseLayer, deleteSession, openSession, patchSession } from '../http/sessions.ts';
 import { sourceOf } from '../http/source.ts';
+import { readEvents, subscribe, unsubscribe } from './events.ts';
 
 async function post(event: HttpEvent): Promise<HttpAnswer> {
   const from = sourceOf(event);
@@ -63,6 +64,8 @@ function wantedLayer({ queryStringParameters }: HttpEvent): { layer?: { maxHeigh
 const ENDPOINT = '/whep/{stream}';
 const SESSION = '/whep/{stream}/{session}';
 const LAYER = '/whep/{stream}/{session}/layer';
+const EVENTS = '/whep/{stream}/{session}/events';
+const SUBSCRIPTION = '/whep/{stream}/{session}/events/{subscription}';
 
 export const handler = endpoint({
   routes: [
@@ -81,5 +84,8 @@ export const handler = endpoint({
     { method: 'HEAD', path: SESSION, handle: noContent },
     { method: 'OPTIONS', path: SESSION, handle: options },
     { method: 'POST', path: LAYER, handle: (event) => chooseLayer(here, event) },
+    { method: 'POST', path: EVENTS, handle: (event) => subscribe(here, event) },
+    { method: 'GET', path: SUBSCRIPTION, handle: (event) => readEvents(here, event) },
+    { method: 'DELETE', path: SUBSCRIPTION, handle: (event) => unsubscribe(here, event) },
   ],
 });

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { RtcpFeedback, WebRtcTransport } from 'mediasoup/types';
-import type { Offer, OfferedMedia } from './offer.ts';
+import { type Offer, type OfferedData, type OfferedMedia, SCTP_PORT } from './offer.ts';
 
 export interface AnsweredCodec {
   payloadType: number;
@@ -30,38 +30,67 @@ export const writeAnswer = (
   offer: Offer,
   transport: WebRtcTransport,
   media: readonly AnsweredMedia[],
-): string => writeDescription(offer.answerSetup, transport, media);
+): string => writeDescription(offer.answerSetup, transport, media, offer.data);
 
-/** Writes an answer, or an offer of our own. */
+/** A section for data channels, and its place among all sections. */
+export type DescribedData = Pick<OfferedData, 'mid' | 'protocol' | 'index'>;
+
+/** Writes an answer, or an offer of our own. @param data where there is one; the transport then has SCTP. */
 export function writeDescription(
   setup: 'active' | 'passive' | 'actpass',
   transport: WebRtcTransport,
   media: readonly AnsweredMedia[],
+  data?: DescribedData,
 ): string {
   const fingerprint = transport.dtlsParameters.fingerprints.find(({ algorithm }) => algorithm === 'sha-256');
   if (fingerprint === undefined) throw new Error('the worker has no SHA-256 fingerprint');
-  const bundle = media.map(({ offered }) => offered.mid).join(' ');
+  const sections = media.map((section) => ({
+    mid: section.offered.mid,
+    lines: mediaLines(setup, transport, section),
+  }));
+  if (data !== undefined) {
+    sections.splice(data.index, 0, { mid: data.mid, lines: dataLines(setup, transport, data) });
+  }
   const lines = [
     'v=0',
     // A random session id: 64 bits with the highest one zero (RFC 8829 section 5.2.1).
     `o=- ${randomBytes(8).readBigUInt64BE() >> 1n} 1 IN IP4 127.0.0.1`,
     's=-',
     't=0 0',
-    `a=group:BUNDLE ${bundle}`,
+    `a=group:BUNDLE ${sections.map(({ mid }) => mid).join(' ')}`,
     'a=ice-lite',
     `a=fingerprint:sha-256 ${fingerprint.value}`,
     'a=msid-semantic: WMS *',
-    ...media.flatMap((section, index) => mediaLines(setup, transport, section, index === 0)),
+    ...sections.flatMap(({ lines: own }, index) =>
+      // Candidates stand in the bundle's tagged section (RFC 9725 section 4.3.2); all of them, for we do not trickle.
+      index > 0 ? own : [...own, ...transport.iceCandidates.map(candidateLine), 'a=end-of-candidates'],
+    ),
   ];
   return `${lines.join('\r\n')}\r\n`;
 }
 
-function mediaLines(
-  setup: string,
-  transport: WebRtcTransport,
-  section: AnsweredMedia,
-  first: boolean,
-): string[] {
+/** What both kinds of sections say of the transport that they share. */
+const transportLines = (setup: string, { iceParameters }: WebRtcTransport): string[] => [
+  `a=ice-ufrag:${iceParameters.usernameFragment}`,
+  `a=ice-pwd:${iceParameters.password}`,
+  `a=setup:${setup}`,
+];
+
+/** RFC 8841 section 10. */
+function dataLines(setup: string, transport: WebRtcTransport, { mid, protocol }: DescribedData): string[] {
+  const { sctpParameters } = transport;
+  if (sctpParameters === undefined) throw new Error('a section for data channels without SCTP');
+  return [
+    `m=application 9 ${protocol} webrtc-datachannel`,
+    'c=IN IP4 0.0.0.0',
+    `a=mid:${mid}`,
+    ...transportLines(setup, transport),
+    `a=sctp-port:${SCTP_PORT}`,
+    `a=max-message-size:${sctpParameters.maxReceiveMessageSize}`,
+  ];
+}
+
+function mediaLines(setup: string, transport: WebRtcTransport, section: AnsweredMedia): string[] {
   const { offered, codec, direction } = section;
   const { payloadType, rtxPayloadType } = codec;
   const name = codec.mimeType.slice(codec.mimeType.indexOf('/') + 1);
@@ -73,9 +102,7 @@ function mediaLines(
     `a=mid:${offered.mid}`,
     `a=${direction}`,
     ...(section.msid === undefined ? [] : [`a=msid:${section.msid} ${offered.kind}`]),
-    `a=ice-ufrag:${transport.iceParameters.usernameFragment}`,
-    `a=ice-pwd:${transport.iceParameters.password}`,
-    `a=setup:${setup}`,
+    ...transportLines(setup, transport),
     'a=rtcp-mux',
     'a=rtcp-mux-only',
     'a=rtcp-rsize',
@@ -90,8 +117,6 @@ function mediaLines(
     ...section.extensions.map(({ id, uri }) => `a=extmap:${id} ${uri}`),
     ...section.receiveRids.map((rid) => `a=rid:${rid} recv`),
     ...(section.receiveRids.length === 0 ? [] : [`a=simulcast:recv ${section.receiveRids.join(';')}`]),
-    // Candidates stand in the bundle's tagged section (RFC 9725 section 4.3.2); all of them, for we do not trickle.
-    ...(first ? [...transport.iceCandidates.map(candidateLine), 'a=end-of-candidates'] : []),
   ];
 }
 

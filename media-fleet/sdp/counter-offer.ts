@@ -8,12 +8,16 @@ import type { Offer } from './offer.ts';
 /** Header extensions that a consumer sends; the others are for receiving. */
 const SENT = new Set(['sendrecv', 'sendonly']);
 
-/** Offers every track with the hub's own numbers, retransmissions and extensions. */
+/**
+ * Offers every track with the hub's own numbers, retransmissions and extensions.
+ * @param withData whether the player asked for a data channel; the transport then has SCTP.
+ */
 export function writeCounterOffer(
   transport: WebRtcTransport,
   tracks: readonly Producer[],
   hub: RtpCapabilities,
   msid: string,
+  withData = false,
 ): string {
   const media = tracks.map((track, index): AnsweredMedia => {
     const [codec] = track.consumableRtpParameters.codecs;
@@ -21,7 +25,7 @@ export function writeCounterOffer(
     if (codec === undefined || known === undefined)
       throw new Error('a track whose codec the hub has not got');
     return {
-      offered: { kind: track.kind, mid: String(index), protocol: 'UDP/TLS/RTP/SAVPF' },
+      offered: { kind: track.kind, mid: midOf(index), protocol: 'UDP/TLS/RTP/SAVPF' },
       direction: 'sendonly',
       codec: {
         payloadType: codec.payloadType,
@@ -39,7 +43,17 @@ export function writeCounterOffer(
       msid,
     };
   });
-  return writeDescription('actpass', transport, media);
+  const data = { mid: midOf(tracks.length), protocol: 'UDP/DTLS/SCTP', index: tracks.length };
+  return writeDescription('actpass', transport, media, withData ? data : undefined);
+}
+
+/** The name of a section by its place. */
+const midOf = (index: number): string => String(index);
+
+/** The name of our offer's section of video, where the stream has any. */
+export function offeredVideoMid(tracks: readonly Producer[]): string | undefined {
+  const index = tracks.findIndex(({ kind }) => kind === 'video');
+  return index < 0 ? undefined : midOf(index);
 }
 
 /**

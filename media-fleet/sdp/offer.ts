@@ -37,13 +37,29 @@ export interface OfferedMedia {
   msid: string | undefined;
 }
 
+/** A section for data channels (RFC 8841). */
+export interface OfferedData {
+  mid: string;
+  protocol: string;
+  /** Its place among all sections. */
+  index: number;
+  /** The longest message that the client takes, in bytes; 0: any. */
+  maxMessageSize: number;
+}
+
 export interface Offer {
   ice: IceParameters;
   dtls: DtlsParameters;
   /** What our answer says for the offer's `a=setup`. */
   answerSetup: 'active' | 'passive';
   media: OfferedMedia[];
+  /** Where the client wants a data channel. */
+  data: OfferedData | undefined;
 }
+
+/** The section that carries the bundle's candidates: the first of all. */
+export const taggedSection = ({ media: [first], data }: Pick<Offer, 'media' | 'data'>) =>
+  data?.index === 0 ? { kind: 'application', mid: data.mid } : first;
 
 /** RFC 3550 section 5.1: seven bits. */
 const MAX_PAYLOAD_TYPE = 127;
@@ -52,6 +68,10 @@ const MAX_EXTENSION_ID = 255;
 const FIRST_PROPOSED_ID = 4_096;
 /** RFC 3550 section 5.1: 32 bits. */
 const MAX_SSRC = 0xffff_ffff;
+/** The SCTP port of every WebRTC client, and the one that mediasoup speaks to. */
+export const SCTP_PORT = 5_000;
+/** RFC 8841 section 6.1: what a section that does not say takes, in bytes. */
+const DEFAULT_MESSAGE_SIZE = 65_536;
 /** Simulcast layers of one track: more than any client in use sends. */
 const MAX_LAYERS = 4;
 
@@ -71,20 +91,27 @@ const fingerprint = z.object({
 
 /**
  * Reads an offer.
+ * @param data whether it may have a section for data channels.
  * @throws Problem 400 when it is not SDP, 422 when it is SDP that WHIP and WHEP do not allow (RFC 9725 section 4.4).
  */
-export function readOffer(text: string): Offer {
+export function readOffer(text: string, { data: takesData = false } = {}): Offer {
   if (!LINES.test(text)) throw malformed('is not SDP: every line is <letter>=<value> and the first is v=0');
   const session = sdpTransform.parse(text);
   if (session.media.length === 0) throw malformed('has no media section (m= line)');
 
-  const media = session.media.map((section, index) => readMedia(section, index));
+  const sections = session.media.map((section, index) => ({ section, index }));
+  const isData = ({ section }: (typeof sections)[number]) => takesData && section.type === 'application';
+  const media = sections.filter((one) => !isData(one)).map(({ section, index }) => readMedia(section, index));
+  const [data, ...moreData] = sections
+    .filter(isData)
+    .flatMap(({ section, index }) => readData(section, index) ?? []);
+  if (moreData.length > 0) throw unusable('has more than one section for data channels');
   for (const kind of ['audio', 'video'] as const) {
     if (media.filter((section) => section.kind === kind).length > 1) {
       throw unusable(`has more than one ${kind} section; one audio and one video are supported`);
     }
   }
-  requireBundle(session.groups, media);
+  requireBundle(session.groups, data === undefined ? media : [...media, data]);
   const mediaStreams = new Set(media.map(({ msid }) => msid).filter((msid) => msid !== undefined));
   if (mediaStreams.size > 1) {
     throw unusable('sends tracks of more than one MediaStream (RFC 9725 section 4.4.2 allows one)');
@@ -111,10 +138,31 @@ export function readOffer(text: string): Offer {
     },
     answerSetup: setup === 'passive' ? 'active' : 'passive',
     media,
+    data,
   };
 }
 
 type MediaSection = { type: string } & MediaDescription;
+
+/** Undefined where it is rejected, as an answer may do. */
+function readData(section: MediaSection, index: number): OfferedData | undefined {
+  if (section.port === 0 && section.bundleOnly === undefined) return undefined;
+  const { protocol, sctpPort } = section;
+  if (!/^(UDP|TCP)\/DTLS\/SCTP$/.test(protocol) || String(section.payloads) !== 'webrtc-datachannel') {
+    throw unusable(
+      `has data channels over ${protocol} ${section.payloads}; RFC 8841's are UDP/DTLS/SCTP webrtc-datachannel`,
+    );
+  }
+  if (Number(sctpPort) !== SCTP_PORT) {
+    throw unusable(`has data channels on a=sctp-port:${sctpPort ?? '(none)'}; ${SCTP_PORT} is supported`);
+  }
+  return {
+    mid: String(section.mid ?? index),
+    protocol,
+    index,
+    maxMessageSize: section.maxMessageSize ?? DEFAULT_MESSAGE_SIZE,
+  };
+}
 
 function readMedia(section: MediaSection, index: number): OfferedMedia {
   const kind = section.type;
@@ -259,7 +307,7 @@ function readMsid(section: MediaSection): string | undefined {
 /** All sections in one BUNDLE group (RFC 9725 section 4.4.1: max-bundle). A lone section needs none. */
 function requireBundle(
   groups: { type: string; mids: string | number }[] | undefined,
-  media: OfferedMedia[],
+  media: readonly { mid: string }[],
 ): void {
   const mids = media.map(({ mid }) => mid);
   if (new Set(mids).size !== mids.length) throw malformed('gives two sections the same a=mid');

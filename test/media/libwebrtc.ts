@@ -221,10 +221,14 @@ export interface ViewOptions {
   mangle?: (offer: string) => string;
   /** Rewrites the answer before it becomes the remote description. */
   mangleAnswer?: (answer: string) => string;
+  /** Whether it has a data channel for events. */
+  hearsEvents?: boolean;
 }
 
 /** Emits `frame` with the number of every picture that could be read. */
 export class Viewer extends EventEmitter<{ frame: [number] }> {
+  /** What came over its data channel. */
+  readonly heard: unknown[] = [];
   readonly connection: PeerConnection;
   readonly session: HttpSession;
   readonly #sinks: { stop(): void }[] = [];
@@ -255,15 +259,21 @@ export class Viewer extends EventEmitter<{ frame: [number] }> {
     token,
     mangle,
     mangleAnswer = (answer) => answer,
+    hearsEvents = false,
   }: ViewOptions): Promise<Viewer> {
     const connection = new RTCPeerConnection();
     try {
+      // mediasoup has no DCEP: both ends know the channel's number.
+      const channel = hearsEvents
+        ? connection.createDataChannel('events', { negotiated: true, id: 0 })
+        : undefined;
       const video = connection.addTransceiver('video', { direction: 'recvonly' });
       const audio = connection.addTransceiver('audio', { direction: 'recvonly' });
       const offer = await completeOffer(connection, mangle);
       const started = performance.now();
       const session = await post(url, offer, token);
       const viewer = new Viewer(connection, session, started);
+      if (channel) channel.onmessage = ({ data }) => viewer.heard.push(JSON.parse(data));
       const videoSink = new nonstandard.RTCVideoSink(video.receiver.track);
       videoSink.onframe = ({ frame }: { frame: Picture }) => viewer.#onFrame(frame);
       const audioSink = new nonstandard.RTCAudioSink(audio.receiver.track);

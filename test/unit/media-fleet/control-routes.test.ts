@@ -99,7 +99,7 @@ afterEach(async () => {
 async function ask(route: string, body?: unknown, id = ''): Promise<unknown> {
   const found = routes.find(({ method, path }) => `${method} ${path}` === route);
   if (found === undefined) throw new Error(`no route is ${route}`);
-  return found.handle({ params: { id }, body });
+  return found.handle({ query: new URLSearchParams(), params: { id }, body });
 }
 
 const whip: WhipRequest = {

@@ -6,6 +6,7 @@ import { startClocks, stopClocks } from '#test/unit/routing/clock.ts';
 import { silent } from './media.ts';
 
 let isEmpty: boolean;
+let viewers: Parameters<typeof drain>[0]['streams']['viewers'];
 const handOver = vi.fn();
 const begin = (deadline: number, signal = new AbortController().signal) =>
   drain({
@@ -15,7 +16,9 @@ const begin = (deadline: number, signal = new AbortController().signal) =>
         return isEmpty;
       },
       load: { publishers: 0, viewers: 1, legs: 0 },
+      viewers,
     },
+    api: 'https://eu-west-1.live.example',
     deadline,
     signal,
     log: silent,
@@ -23,6 +26,7 @@ const begin = (deadline: number, signal = new AbortController().signal) =>
 
 beforeEach(() => {
   isEmpty = false;
+  viewers = [];
   handOver.mockReset();
   stopClocks(1_790_000_000_000);
 });

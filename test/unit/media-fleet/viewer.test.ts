@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import type { Consumer, Producer } from 'mediasoup/types';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { EventLog } from '#media-fleet/event-log.ts';
 import { publish } from '#media-fleet/publication.ts';
 import { readOffer } from '#media-fleet/sdp/offer.ts';
 import { planViewing, Viewer, viewedSections } from '#media-fleet/viewer.ts';
@@ -114,6 +115,7 @@ async function openViewer(connectWithin = 60_000): Promise<{ viewer: Viewer; con
     outlet: 'hub',
     sections: viewedSections(plan(plainOffer(RECEIVING)), hub.router.rtpCapabilities),
     offered: hub.router.rtpCapabilities,
+    events: { stream: 'concert', log: new EventLog() },
     connectWithin,
     log: silent,
   });

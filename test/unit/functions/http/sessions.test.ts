@@ -150,14 +150,17 @@ it('answers 201 with the node’s answer, its tag, and a regional URL for the se
   });
 });
 
-it('says which region and node serve it, and where a player chooses its layer', async () => {
+it('says which region and node serve it, and where a player chooses its layer and hears of events', async () => {
   const { record } = await startNode('i-1');
   const { headers = {} } = await watch({ protected: true, urlToken: 'abc' });
   expect(headers).toMatchObject({ 'Meridian-Region': REGION, 'Meridian-Node': record.nodeId });
   const session = new URL(String(headers.Location));
-  session.pathname += '/layer';
   expect(session.searchParams.get('token')).toBe('abc');
-  expect(headers.Link).toBe(`<${session.href}>; rel="urn:ietf:params:whep:ext:core:layer"`);
+  const below = (name: string) => `${session.origin}${session.pathname}/${name}${session.search}`;
+  expect(String(headers.Link).split(', ')).toEqual([
+    `<${below('layer')}>; rel="urn:ietf:params:whep:ext:core:layer"`,
+    `<${below('events')}>; rel="urn:ietf:params:whep:ext:core:server-sent-events"; events="active,inactive,viewercount,layers,reconnect"`,
+  ]);
 });
 
 it('a publisher has no layer to choose', async () => {

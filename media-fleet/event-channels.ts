@@ -1,0 +1,96 @@
+// The data channels of a stream's viewers: one message of ours reaches all of them, whichever router serves them.
+
+import type { DataConsumer, DataProducer, Router, WebRtcTransport } from 'mediasoup/types';
+
+/** mediasoup's subchannels are numbers of 16 bits. */
+const MAX_SUBCHANNEL = 0xffff;
+
+/**
+ * A data producer on each router that serves a viewer with a data channel; it goes with its router. What is for the
+ * viewers of one section name only goes over a subchannel, which stands for that name.
+ */
+export class EventChannels {
+  readonly #producers = new Map<Router, Promise<DataProducer>>();
+  readonly #subchannels = new Map<string, { number: number; users: number }>();
+  #lastNumber = 0;
+
+  /**
+   * Opens a viewer's channel, on SCTP stream 0: mediasoup gives a transport's first consumer that one, and has no DCEP,
+   * by which a client could be told of another. It is paused: what is sent before it connects would wait, and come late.
+   * @param mid the viewer's section of video, where it has one.
+   */
+  async open(router: Router, transport: WebRtcTransport, mid: string | undefined): Promise<DataConsumer> {
+    const { id } = await this.#producer(router);
+    const subchannels = mid === undefined ? [] : [this.#enter(mid)];
+    try {
+      const consumer = await transport.consumeData({
+        dataProducerId: id,
+        ordered: true,
+        subchannels,
+        paused: true,
+      });
+      if (mid !== undefined) consumer.observer.once('close', () => this.#leave(mid));
+      return consumer;
+    } catch (error) {
+      if (mid !== undefined) this.#leave(mid);
+      throw error;
+    }
+  }
+
+  /** Sends to every viewer. */
+  send(message: string): void {
+    this.#send(message, []);
+  }
+
+  /** Sends to each viewer what is for its section of video; those without one get nothing. */
+  sendByMid(messageFor: (mid: string) => string): void {
+    for (const [mid, { number }] of this.#subchannels) this.#send(messageFor(mid), [number]);
+  }
+
+  #send(message: string, subchannels: number[]): void {
+    for (const opening of this.#producers.values()) {
+      opening
+        .then((producer) => {
+          if (!producer.closed) producer.send(message, undefined, subchannels);
+        })
+        // Who asked for it has heard of the failure.
+        .catch(() => undefined);
+    }
+  }
+
+  #producer(router: Router): Promise<DataProducer> {
+    const known = this.#producers.get(router);
+    if (known) return known;
+    const opening = router
+      .createDirectTransport()
+      .then((transport) => transport.produceData({ label: 'events' }));
+    this.#producers.set(router, opening);
+    const forget = () => {
+      this.#producers.delete(router);
+    };
+    router.observer.once('close', forget);
+    opening.catch(forget);
+    return opening;
+  }
+
+  #enter(mid: string): number {
+    const known = this.#subchannels.get(mid);
+    if (known) {
+      known.users += 1;
+      return known.number;
+    }
+    const taken = new Set([...this.#subchannels.values()].map(({ number }) => number));
+    do {
+      this.#lastNumber = (this.#lastNumber + 1) % (MAX_SUBCHANNEL + 1);
+    } while (taken.has(this.#lastNumber));
+    this.#subchannels.set(mid, { number: this.#lastNumber, users: 1 });
+    return this.#lastNumber;
+  }
+
+  #leave(mid: string): void {
+    const known = this.#subchannels.get(mid);
+    if (known === undefined) return;
+    known.users -= 1;
+    if (known.users === 0) this.#subchannels.delete(mid);
+  }
+}
