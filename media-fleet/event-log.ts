@@ -86,6 +86,11 @@ export class EventLog extends EventEmitter<{ event: [StreamEvent] }> {
     this.#layers = this.#add({ event: 'layers', data: report });
   }
 
+  /** Whether an event had this number; one that none had is another session's. */
+  hasGiven(id: number): boolean {
+    return id <= this.#lastId;
+  }
+
   /** A number for an event that is one viewer's alone. */
   nextId(): number {
     this.#lastId += 1;
@@ -97,11 +102,9 @@ export class EventLog extends EventEmitter<{ event: [StreamEvent] }> {
    * nothing yet gets how things stand, and no word of a stream that is not live (the draft: no initial `inactive`).
    */
   since(after?: number): StreamEvent[] {
-    const kept = [this.#liveness, this.#count, this.#layers].filter((event) => event !== undefined);
-    // An id that was never given is another session's.
-    const known = after !== undefined && after <= this.#lastId ? after : undefined;
-    return kept
-      .filter(({ id, event }) => (known === undefined ? event !== 'inactive' : id > known))
+    return [this.#liveness, this.#count, this.#layers]
+      .filter((event) => event !== undefined)
+      .filter(({ id, event }) => (after === undefined ? event !== 'inactive' : id > after))
       .sort((a, b) => a.id - b.id);
   }
 

@@ -85,9 +85,11 @@ export class ViewerEvents {
     this.#send(this.#reconnect);
   }
 
-  #since(after: number | undefined): ViewerEvent[] {
+  #since(given: number | undefined): ViewerEvent[] {
     const { log, videoMid } = this.#options;
     const mid = videoMid();
+    // Of a number that is not ours nothing follows: then it is how things stand that helps.
+    const after = given !== undefined && log.hasGiven(given) ? given : undefined;
     const shared = log.since(after).flatMap((event) => forViewer(event, mid) ?? []);
     const own = this.#reconnect && this.#reconnect.id > (after ?? 0) ? [this.#reconnect] : [];
     return [...shared, ...own].sort((a, b) => a.id - b.id);

@@ -59,6 +59,7 @@ it.each([
   ['MERIDIAN_REGIONS', '{'],
   ['MERIDIAN_REGIONS', '[]'],
   ['MERIDIAN_REGIONS', '[{"id":"eu-west-1"}]'],
+  ['MERIDIAN_REGIONS', '[{"id":"us-east-1","api":"https://us-east-1.live.example"}]'],
   ['MERIDIAN_LOG_LEVEL', 'loud'],
   ['MERIDIAN_HEARTBEAT_MS', '0'],
 ])('refuses %s=%s and names it', (name, value) => {

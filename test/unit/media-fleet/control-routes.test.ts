@@ -287,6 +287,8 @@ it.each([
   ['POST /v1/whep', { ...whep, claims: { ...whep.claims, origins: [{}] } }, 'whep: claims.origins.0.stream'],
   ['PATCH /v1/sessions/{id}', { v: 1, fragment: 'a=mid:0' }, 'patch: ifMatch'],
   ['POST /v1/sessions/{id}/answer', { v: 2, answer: 'v=0' }, 'answer: v'],
+  ['POST /v1/sessions/{id}/events', { v: 1, events: ['active', 'x'] }, 'events: events.1'],
+  ['POST /v1/sessions/{id}/events', { v: 1, events: [] }, 'events: events'],
   ['POST /v1/legs', { ...leg, pulse: { codecs: [] } }, 'leg: pulse.codecs'],
   ['POST /v1/notices', { v: 1, stream: 'concert', claim: {} }, 'notice: claim.stream'],
   ['POST /v1/doubts', { v: 1 }, 'doubt: claim'],
@@ -297,4 +299,15 @@ it.each([
     code: 'invalid-request',
     message: expect.stringContaining(said),
   });
+});
+
+it('a publisher’s session, and one that never was, have no events', async () => {
+  const { sessionId } = sessionAnswer.parse(await publish());
+  for (const id of [sessionId, crypto.randomUUID()]) {
+    const wanted = { v: 1, events: ['active'] };
+    await expect(ask('POST /v1/sessions/{id}/events', wanted, id)).rejects.toMatchObject({ status: 404 });
+    await expect(ask('GET /v1/sessions/{id}/events/{subscription}', undefined, id)).rejects.toMatchObject({
+      status: 404,
+    });
+  }
 });

@@ -56,6 +56,28 @@ it('at its deadline those who are still here must go', async () => {
   expect(await drained).toBe(false);
 });
 
+it('its viewers are told to go one after the other, in the first half of the time', async () => {
+  const told: string[] = [];
+  viewers = ['a', 'b', 'c', 'd'].map((name) => ({
+    events: { reconnect: (api: string) => void told.push(`${name} ${api}`) },
+  }));
+  const drained = begin(80_000);
+  // The looks themselves are half a second of the real clock apart.
+  for (const [after, count] of [
+    [5_000, 1],
+    [20_000, 3],
+    [20_000, 4],
+  ] as const) {
+    await vi.advanceTimersByTimeAsync(after);
+    await vi.waitFor(() => expect(told).toHaveLength(count), { timeout: 3_000, interval: 20 });
+  }
+  expect(told[0]).toBe('a https://eu-west-1.live.example');
+  expect(new Set(told).size).toBe(4);
+  isEmpty = true;
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(await drained).toBe(true);
+});
+
 it('a word ends the wait', async () => {
   const now = new AbortController();
   const drained = begin(60_000, now.signal);

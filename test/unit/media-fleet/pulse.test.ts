@@ -78,6 +78,17 @@ it('beats arrive through the pipe, in order, as they were sent', async () => {
   }
 });
 
+it.each([
+  { isLive: true, total: 4_294_967_295 },
+  { isLive: false, total: 0 },
+  { isLive: true, total: undefined },
+])('what the origin knows of the whole stream arrives with it: %j', async (word) => {
+  const beat: Beat = { type: 'alive', viewers: 5, generation: 6, word };
+  const arriving = heard(down.listener);
+  parent.pulse.send(beat);
+  expect(await arriving).toEqual(beat);
+});
+
 it('goes both ways over one pipe, each end hearing the other only', async () => {
   const atChild = heard(down.listener);
   const atParent = heard(up.listener);
@@ -116,7 +127,44 @@ it('a pulse goes on past the turn of its 16-bit sequence numbers', async () => {
   for (const { hub } of [old, late]) hub.router.close();
 });
 
-/** A listener whose packets a test makes up, and the viewers of the beats that it heard. */
+/** A beat with a word, as it goes over the wire; `extension`, where there is one, is a header extension's words. */
+function packetWithWord(extension?: Buffer): Buffer {
+  const header = beatOf(7).subarray(0, 12);
+  if (extension) header.writeUInt8(0x90, 0);
+  const word = Buffer.from([3, 0, 0, 1, 2]);
+  return Buffer.concat([header, extension ?? Buffer.alloc(0), word, beatOf(7).subarray(12)]);
+}
+
+it('a node of an earlier release, which reads the last nine bytes, takes a beat with a word as one without', async () => {
+  const packets: Buffer[] = [];
+  const transport = await parent.hub.router.createDirectTransport();
+  const consumer = await transport.consume({
+    producerId: parent.pulse.producer.id,
+    rtpCapabilities: parent.hub.router.rtpCapabilities,
+  });
+  const arrived = once(consumer, 'rtp', { signal: AbortSignal.timeout(5_000) });
+  consumer.on('rtp', (packet) => packets.push(packet));
+  parent.pulse.send({ type: 'ended', viewers: 8, generation: 9, word: { isLive: true, total: 10 } });
+  await arrived;
+  const beat = packets[0]?.subarray(-9);
+  expect([beat?.readUInt8(0), beat?.readUInt32BE(1), beat?.readUInt32BE(5)]).toEqual([2, 8, 9]);
+});
+
+it('a word is read behind header extensions, and a header extension is not taken for one', async () => {
+  const { consumer, heardBeats } = await listening();
+  const extension = Buffer.from([0xbe, 0xde, 0, 2, 0x10, 0xff, 0, 0, 0, 0, 0, 0]);
+  const cutShort = packetWithWord();
+  cutShort.writeUInt8(0x90, 0);
+  cutShort.writeUInt16BE(0xffff, 14);
+  const bare = Buffer.concat([packetWithWord(extension).subarray(0, 24), beatOf(7).subarray(12)]);
+  for (const packet of [packetWithWord(), packetWithWord(extension), bare, cutShort]) {
+    consumer.emit('rtp', packet);
+  }
+  const word = { isLive: true, total: 258 };
+  expect(heardBeats.map((beat) => beat.word)).toEqual([word, word, undefined, undefined]);
+});
+
+/** A listener whose packets a test makes up, the beats that it heard, and their viewers. */
 async function listening() {
   const transport = await parent.hub.router.createDirectTransport();
   const consumer = await transport.consume({
@@ -124,8 +172,12 @@ async function listening() {
     rtpCapabilities: parent.hub.router.rtpCapabilities,
   });
   const beats: number[] = [];
-  new PulseListener(consumer).on('beat', ({ viewers }) => beats.push(viewers));
-  return { consumer, beats };
+  const heardBeats: Beat[] = [];
+  new PulseListener(consumer).on('beat', (beat) => {
+    beats.push(beat.viewers);
+    heardBeats.push(beat);
+  });
+  return { consumer, beats, heardBeats };
 }
 
 /** A beat as the other end sent it when it was at this sequence number; its viewers are the number. */

@@ -9,7 +9,15 @@ import { readOffer } from '#media-fleet/sdp/offer.ts';
 import { planViewing } from '#media-fleet/viewer.ts';
 import type { Workers } from '#media-fleet/workers.ts';
 import { type Hub, openHub, startWorkers } from '../media.ts';
-import { OFFERS, type OfferName, offerText, PUBLISHERS, plainOffer, VIEWERS } from './offers.ts';
+import {
+  DATA_SECTION,
+  OFFERS,
+  type OfferName,
+  offerText,
+  PUBLISHERS,
+  plainOffer,
+  VIEWERS,
+} from './offers.ts';
 
 let workers: Workers;
 let hub: Hub;
@@ -206,3 +214,35 @@ it('the session id fits 63 bits (RFC 8829 section 5.2.1)', async () => {
   expect(new Set(ids).size).toBe(300);
   expect(ids.filter((id) => id >= 2n ** 63n)).toEqual([]);
 });
+
+it.each([0, 1, 2])(
+  'data channels offered in section %i are answered there, in the bundle, once more with candidates only if first',
+  async (index) => {
+    const [head = '', audio = '', video = ''] = plainOffer(
+      [/sendonly/g, 'recvonly'],
+      ['BUNDLE 0 1', 'BUNDLE 0 1 2'],
+    ).split(/(?=m=)/);
+    const sections = [audio, video];
+    sections.splice(index, 0, DATA_SECTION);
+    const offer = readOffer([head, ...sections].join(''), { data: true });
+    const transport = await workers.createSessionTransport(hub.media, hub.router, offer.data);
+    const { media } = planViewing(offer, tracks, hub.router, 'concert');
+    const answer = sdpTransform.parse(writeAnswer(offer, transport, media));
+    transport.close();
+    const mids = ['0', '1'];
+    mids.splice(index, 0, '2');
+    expect(answer.media.map(({ mid }) => String(mid))).toEqual(mids);
+    expect(answer.groups).toEqual([{ type: 'BUNDLE', mids: mids.join(' ') }]);
+    expect(answer.media.map(({ candidates = [] }) => candidates.length > 0)).toEqual([true, false, false]);
+    expect(answer.media[index]).toMatchObject({
+      type: 'application',
+      port: 9,
+      protocol: 'UDP/DTLS/SCTP',
+      payloads: 'webrtc-datachannel',
+      setup: 'passive',
+      sctpPort: 5_000,
+      maxMessageSize: 1_024,
+      iceUfrag: answer.media[(index + 1) % 3]?.iceUfrag,
+    });
+  },
+);

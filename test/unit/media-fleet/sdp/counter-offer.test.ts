@@ -124,3 +124,13 @@ it.each([
   const sections = answeredSections(readOffer(answered), hub.router.rtpCapabilities, tracks);
   expect(sections.map(({ kind }) => kind)).toEqual(['audio']);
 });
+
+it('has a section for data channels where the player asked for one', async () => {
+  const transport = await workers.createSessionTransport(hub.media, hub.router, { maxMessageSize: 0 });
+  const written = writeCounterOffer(transport, tracks, hub.router.rtpCapabilities, 'concert', true);
+  expect(readOffer(written, { data: true })).toMatchObject({
+    data: { mid: '2', protocol: 'UDP/DTLS/SCTP', index: 2, maxMessageSize: 1_024 },
+  });
+  expect(text).not.toContain('m=application');
+  transport.close();
+});

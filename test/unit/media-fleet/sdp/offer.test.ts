@@ -2,9 +2,9 @@
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { type OfferedMedia, readOffer } from '#media-fleet/sdp/offer.ts';
+import { type OfferedMedia, readOffer, taggedSection } from '#media-fleet/sdp/offer.ts';
 import { Problem } from '#routing/problem.ts';
-import { OFFERS, offerText, PUBLISHERS, plainOffer, VIEWERS } from './offers.ts';
+import { DATA_SECTION, OFFERS, offerText, PUBLISHERS, plainOffer, VIEWERS } from './offers.ts';
 
 const section = (text: string, kind: 'audio' | 'video'): OfferedMedia => {
   const found = readOffer(text).media.find((media) => media.kind === kind);
@@ -441,3 +441,46 @@ function refusalOf(text: string): unknown {
     return error;
   }
 }
+
+const withData = (section = DATA_SECTION) => `${plainOffer(['BUNDLE 0 1', 'BUNDLE 0 1 2'])}${section}`;
+
+it('a data channel is read where it may be offered, and stays out of the media', () => {
+  const { data, media } = readOffer(withData(), { data: true });
+  expect(data).toEqual({ mid: '2', protocol: 'UDP/DTLS/SCTP', index: 2, maxMessageSize: 262_144 });
+  expect(media).toEqual(readOffer(plainOffer()).media);
+  expect(() => readOffer(withData())).toThrow(
+    expect.objectContaining({ status: 422, message: expect.stringContaining('application') }),
+  );
+});
+
+it('an offer without one has none, and so has one that rejects it', () => {
+  expect(readOffer(plainOffer(), { data: true }).data).toBeUndefined();
+  const rejected = `${plainOffer()}${DATA_SECTION.replace('m=application 9', 'm=application 0')}`;
+  expect(readOffer(rejected, { data: true }).data).toBeUndefined();
+});
+
+it('without a=max-message-size it takes 64 KiB (RFC 8841)', () => {
+  const text = withData(DATA_SECTION.replace('a=max-message-size:262144\r\n', ''));
+  expect(readOffer(text, { data: true }).data?.maxMessageSize).toBe(65_536);
+});
+
+it('the section of the candidates is the first, data channels included', () => {
+  expect(taggedSection(readOffer(withData(), { data: true }))).toMatchObject({ kind: 'audio', mid: '0' });
+  const lines = withData();
+  const first = lines.indexOf('m=audio');
+  const moved = `${lines.slice(0, first)}${DATA_SECTION}${lines.slice(first, lines.indexOf('m=application'))}`;
+  expect(taggedSection(readOffer(moved, { data: true }))).toEqual({ kind: 'application', mid: '2' });
+});
+
+it.each([
+  ['outside the bundle', DATA_SECTION.replace('a=mid:2', 'a=mid:3'), 400, 'bundles a section 2'],
+  ['over another protocol', DATA_SECTION.replace('UDP/DTLS/SCTP', 'DTLS/SCTP'), 422, 'DTLS/SCTP'],
+  ['of something else', DATA_SECTION.replace('webrtc-datachannel', '5000'), 422, '5000'],
+  ['on another port', DATA_SECTION.replace('sctp-port:5000', 'sctp-port:5001'), 422, '5001'],
+  ['without a port', DATA_SECTION.replace('a=sctp-port:5000\r\n', ''), 422, 'sctp-port'],
+  ['twice', `${DATA_SECTION}${DATA_SECTION.replace('mid:2', 'mid:3')}`, 422, 'more than one'],
+])('data channels %s are refused', (_, section, status, said) => {
+  expect(() => readOffer(withData(section), { data: true })).toThrow(
+    expect.objectContaining({ status, message: expect.stringContaining(said) }),
+  );
+});

@@ -26,6 +26,17 @@ export const plainOffer = (...changes: [from: string | RegExp, to: string][]): s
     return text.replace(from, to);
   }, PLAIN);
 
+/** A section for data channels, as browsers offer it, to be put at an offer's end. */
+export const DATA_SECTION = `${`m=application 9 UDP/DTLS/SCTP webrtc-datachannel
+c=IN IP4 0.0.0.0
+a=mid:2
+a=ice-ufrag:ufrg
+a=ice-pwd:0123456789abcdefghijkl
+a=fingerprint:sha-256 ${'A1:'.repeat(31)}A1
+a=setup:actpass
+a=sctp-port:5000
+a=max-message-size:262144`.replaceAll('\n', '\r\n')}\r\n`;
+
 const PLAIN = `${`v=0
 o=- 1 1 IN IP4 0.0.0.0
 s=-
