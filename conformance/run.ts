@@ -1,13 +1,21 @@
 // Runs the rows one after another and says what came of each.
 
 import { Failed, type Row, Skipped, type Target } from './row.ts';
+import { extensionRows } from './rows/extensions.ts';
 import { floodRows } from './rows/flood.ts';
+
 import { methodRows } from './rows/methods.ts';
 import { postRows } from './rows/post.ts';
 import { sessionRows } from './rows/session.ts';
 import { ServerUnderTest } from './server.ts';
 
-export const ROWS: readonly Row[] = [...postRows, ...methodRows, ...sessionRows, ...floodRows];
+export const ROWS: readonly Row[] = [
+  ...postRows,
+  ...methodRows,
+  ...sessionRows,
+  ...extensionRows,
+  ...floodRows,
+];
 
 export interface Verdict {
   row: Row;

@@ -1,5 +1,6 @@
 // What players hear of their stream, on real media: over a data channel, and by GET on a subscription.
 
+import wrtc from '@roamhq/wrtc';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { startWorld, type World } from '#local/world.ts';
@@ -67,6 +68,46 @@ describe('a data channel', () => {
       expect(liveness.map(({ event }) => event)).toEqual(['active', 'inactive', 'active']);
     }, soon);
   });
+});
+
+test('a player that wants a counter-offer and events is offered both', async () => {
+  const stream = newStream('countered');
+  await publish(stream, region(0));
+  const listen = () => {
+    const connection = new wrtc.RTCPeerConnection();
+    return { connection, channel: connection.createDataChannel('events', { negotiated: true, id: 0 }) };
+  };
+  const asking = listen();
+  asking.connection.addTransceiver('video', { direction: 'recvonly' });
+  const { sdp = '' } = await asking.connection.createOffer();
+  await asking.connection.setLocalDescription({ type: 'offer', sdp });
+  asking.connection.close();
+  const response = await fetch(`${region(1).api}/whep/${stream}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/sdp', prefer: 'counter-offer' },
+    body: sdp,
+  });
+  const offer = await response.text();
+  expect([response.status, offer.match(/^m=\w+/gm)]).toEqual([406, ['m=video', 'm=audio', 'm=application']]);
+  const { connection, channel } = listen();
+  const heard: unknown[] = [];
+  channel.onmessage = ({ data }) => heard.push(JSON.parse(data));
+  await connection.setRemoteDescription({ type: 'offer', sdp: offer });
+  const answer = await connection.createAnswer();
+  await connection.setLocalDescription({ type: 'answer', sdp: answer.sdp ?? '' });
+  const location = response.headers.get('location') ?? '';
+  const taken = await fetch(location, {
+    method: 'PATCH',
+    headers: { 'content-type': 'application/sdp' },
+    body: answer.sdp ?? '',
+  });
+  expect(taken.status).toBe(204);
+  await vi.waitFor(() => {
+    expect(heard).toContainEqual({ event: 'active', data: {} });
+    expect(heard).toContainEqual({ event: 'viewercount', data: { viewercount: 1 } });
+  }, soon);
+  connection.close();
+  expect((await fetch(location, { method: 'DELETE' })).status).toBe(200);
 });
 
 describe('a subscription', () => {
