@@ -23,7 +23,7 @@ test('reads every ICE server that our own API writes', () => {
 
 test('tells extensions apart, with commas in quotes and relative targets', () => {
   const header =
-    '<stun:s.example>; rel=ice-server, </s/1/events>; rel="urn:a urn:b"; events="active,inactive,reconnect"; note="a \\"b\\""';
+    '<stun:s.example>; rel=ice-server, </s/1/events>; rel="urn:a urn:b"; events="active,inactive,reconnect"; note="a \\"b\\""; note=second';
   const [, events] = readLinks(header, 'https://media.example/whep/x');
   expect(events).toEqual({
     target: 'https://media.example/s/1/events',
