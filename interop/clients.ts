@@ -29,3 +29,6 @@ export const CLIENTS: readonly Client[] = [
   // Its file's name must not be the library's.
   { ...python('aiortc_client'), id: 'aiortc' },
 ];
+
+/** Not one of them: replays an offer that OBS Studio made, which is not installed here. */
+export const OBS: Client = typescript('obs');

@@ -52,7 +52,11 @@ export const watching = z.object({
 });
 export type Watching = z.infer<typeof watching>;
 
+/** A recorded offer's answer was taken by the client's library. */
+const taken = z.object({ is: z.literal('taken') });
+export type Taken = z.infer<typeof taken>;
+
 const failed = z.object({ is: z.literal('failed'), why: z.string() });
 
-export const message = z.discriminatedUnion('is', [about, missing, sending, watching, failed]);
+export const message = z.discriminatedUnion('is', [about, missing, sending, watching, taken, failed]);
 export type Message = z.infer<typeof message>;

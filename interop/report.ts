@@ -8,7 +8,8 @@ export interface Circumstances {
 }
 
 /** Whether no cell failed. What is skipped has neither passed nor failed. */
-export const isWell = ({ cells }: InteropResult): boolean => cells.every(({ result }) => result !== 'FAIL');
+export const isWell = ({ cells, obs }: InteropResult): boolean =>
+  !obs && cells.every(({ result }) => result !== 'FAIL');
 
 export function describe(seen: Cell['seen']): string {
   if (!seen) return '';
@@ -44,7 +45,7 @@ const percentLost = ({ lost, received }: { lost: number; received: number }) =>
   `${((100 * lost) / Math.max(1, received + lost)).toFixed(1)}%`;
 
 /** What was not run and why, and what failed and why, a line each. */
-export function notes({ clients, cells }: InteropResult): string[] {
+export function notes({ clients, cells, obs }: InteropResult): string[] {
   return [
     ...clients.filter(({ about }) => !about).map(({ id, missing }) => `SKIP ${id}: ${missing}`),
     ...clients.flatMap(({ id, about }) =>
@@ -54,13 +55,18 @@ export function notes({ clients, cells }: InteropResult): string[] {
     ...cells
       .filter(({ result }) => result === 'FAIL')
       .map(({ publisher, form, viewer, why }) => `FAIL ${publisher} ${form} → ${viewer}: ${why}`),
+    ...(obs === undefined
+      ? []
+      : [
+          `${obs ? 'FAIL' : 'PASS'} OBS Studio’s recorded offer: ${obs || 'answered, and its library takes the answer; nothing is connected by it'}`,
+        ]),
   ];
 }
 
 export function summary({ cells, clients }: InteropResult): string {
   const passed = cells.filter(({ result }) => result === 'PASS').length;
   const failed = cells.filter(({ result }) => result === 'FAIL').length;
-  const skipped = notes({ clients, cells: [] }).filter((note) => note.startsWith('SKIP')).length;
+  const skipped = notes({ clients, cells, obs: undefined }).filter((note) => note.startsWith('SKIP')).length;
   return `${passed} passed, ${failed} failed, ${skipped} skipped`;
 }
 

@@ -5,8 +5,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startWorld, type World } from '#local/world.ts';
 import { readTree } from '#test/cascade-tree.ts';
 import { ClientProcess } from './child.ts';
-import type { Client } from './clients.ts';
-import { type About, codecOf, type Form, type Message, type Sending, type Watching } from './messages.ts';
+import { type Client, OBS } from './clients.ts';
+import {
+  type About,
+  codecOf,
+  type Form,
+  type Message,
+  type Sending,
+  type Taken,
+  type Watching,
+} from './messages.ts';
 import { describe } from './report.ts';
 
 export interface InteropOptions {
@@ -34,6 +42,8 @@ export interface Cell {
 export interface InteropResult {
   clients: readonly { id: string; about: About | undefined; missing: string }[];
   cells: readonly Cell[];
+  /** Why OBS Studio's recorded offer was not answered as its library wants; '' when it was, undefined when it was not tried. */
+  obs: string | undefined;
 }
 
 /** A cell is decoded when so many pictures are, which is a second of every publisher's. */
@@ -79,7 +89,8 @@ export async function runInterop(options: InteropOptions): Promise<InteropResult
         cells.push(...(await publication(world, { ...options, publisher: id, form, viewers })));
       }
     }
-    return { clients, cells };
+    const obs = options.publishers.length === 0 ? await replayObs(world, options) : undefined;
+    return { clients, cells, obs };
   } finally {
     await world.close();
   }
@@ -149,6 +160,21 @@ async function view(
   });
 }
 
+async function replayObs({ regions: [near], publishToken }: World, { signal, log }: InteropOptions) {
+  const args = ['replay', `${near?.api}/whip/obs`, publishToken];
+  const why = await withClient(OBS, args, signal, async (replay) => {
+    try {
+      await replay.until(isTaken, START);
+      return '';
+    } catch (error) {
+      signal.throwIfAborted();
+      return messageOf(error);
+    }
+  });
+  log(`obs: ${why || 'PASS'}`);
+  return why;
+}
+
 async function aboutOf(
   client: Client,
   signal: AbortSignal,
@@ -207,5 +233,6 @@ const isIn = <Name extends string>(chosen: readonly Name[], name: Name) =>
   chosen.length === 0 || chosen.includes(name);
 const isAbout = (what: Message): what is About => what.is === 'about';
 const isSending = (what: Message): what is Sending => what.is === 'sending' && what.packets > 0;
+const isTaken = (what: Message): what is Taken => what.is === 'taken';
 const isPlaying = (what: Message): what is Watching => what.is === 'watching' && what.decoded >= PICTURES;
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

@@ -17,6 +17,9 @@ const SOURCES = ['go.mod', 'main.go'];
 /** ms to compile it, and Go's standard library with it, on a busy machine. */
 const COMPILE = 280_000;
 
+const VIDEO_ALONE =
+  'it views video alone: with more than one section it finds a track by the answer’s a=ssrc or by a MID extension, and answers have neither';
+
 const [what, ...rest] = process.argv.slice(2);
 if (what === 'publish' || what === 'view') {
   const child = spawn(await binary(), [RTP, what, ...rest], { stdio: 'inherit' });
@@ -31,6 +34,7 @@ if (what === 'publish' || what === 'view') {
         publishes: [...CODECS],
         views: [...CODECS],
         lacks: LACKS,
+        limits: [VIDEO_ALONE],
       };
     },
     publish: async () => Promise.reject(new Error('the compiled client does that')),
