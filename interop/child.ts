@@ -21,6 +21,7 @@ export class ClientProcess extends EventEmitter<{ message: [Message]; exit: [] }
   last: Message | undefined;
   readonly #process: ChildProcess;
   readonly #stderr: string[] = [];
+  #over = false;
 
   /** @param args of the client: `about`, `publish URL TOKEN FORM` or `view URL CODEC`. */
   constructor({ command, args: first }: ClientCommand, args: readonly string[]) {
@@ -37,16 +38,16 @@ export class ClientProcess extends EventEmitter<{ message: [Message]; exit: [] }
       if (this.#stderr.length > KEPT_LINES) this.#stderr.shift();
     });
     child.once('close', (code, signal) => {
+      this.#over = true;
       if (this.last === undefined)
         this.#fail(`it ended without a word (${signal ?? `exit code ${code}`}): ${this.#stderr.join(' | ')}`);
       this.emit('exit');
     });
   }
 
+  /** Its end has been heard, and all that it had said. */
   get hasEnded(): boolean {
-    return (
-      this.#process.exitCode !== null || this.#process.signalCode !== null || this.#process.pid === undefined
-    );
+    return this.#over;
   }
 
   /**
