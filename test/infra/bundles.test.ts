@@ -19,8 +19,8 @@ afterAll(() => surroundings.close());
 
 const said = z.object({ milliseconds: z.number() });
 
-/** Bytes. */
-const LARGEST = 400_000;
+/** Bytes: a tenth of them is ours, half the AWS SDK, a quarter zod; what more costs at a start is told below. */
+const LARGEST = 420_000;
 
 /** Loads a bundle in a process of its own, as Lambda does. */
 async function load(name: BundleName, env = surroundings.environment): Promise<z.infer<typeof said>> {
@@ -52,7 +52,7 @@ function loadedAtOnce(name: BundleName): number {
 }
 
 it.each(BUNDLES)(
-  '%s: 400 kB at most are loaded at once, and its source says nothing of this machine',
+  '%s: 420 kB at most are loaded at once, and its source says nothing of this machine',
   async (name) => {
     const bytes = loadedAtOnce(name);
     const { milliseconds } = await load(name);
