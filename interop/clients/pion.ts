@@ -18,7 +18,7 @@ const SOURCES = ['go.mod', 'main.go'];
 const COMPILE = 280_000;
 
 const VIDEO_ALONE =
-  'it views video alone: with more than one section it finds a track by the answer’s a=ssrc or by a MID extension, and answers have neither';
+  'it views video alone: with more than one section it finds a track by a=ssrc, or by MID and RID extensions together, which neither answers nor counter-offers have';
 
 const [what, ...rest] = process.argv.slice(2);
 if (what === 'publish' || what === 'view') {
