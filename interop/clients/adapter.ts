@@ -28,8 +28,8 @@ export interface Viewing {
 export interface Adapter {
   /** @throws Missing when the client cannot run here. */
   about(): Promise<Omit<About, 'is' | 'lacks' | 'limits'> & Partial<Pick<About, 'lacks' | 'limits'>>>;
-  publish(url: string, token: string, as: Form): Promise<Publishing>;
-  view(url: string, codec: Codec): Promise<Viewing>;
+  publish?(url: string, token: string, as: Form): Promise<Publishing>;
+  view?(url: string, codec: Codec): Promise<Viewing>;
 }
 
 /** Why a client cannot run here. */
@@ -47,9 +47,11 @@ export async function run(adapter: Adapter): Promise<never> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, end);
   try {
     if (what === 'about') say({ is: 'about', lacks: {}, limits: [], ...(await adapter.about()) });
-    else if (what === 'publish') await publish(adapter, url, rest, over.signal);
-    else if (what === 'view') await view(adapter, url, rest, over.signal);
-    else throw new Error(`unknown command "${what}"; there are about, publish and view`);
+    else if (what === 'publish' && adapter.publish)
+      await tellSent(await adapter.publish(url, rest[0] ?? '', form.parse(rest[1])), over.signal);
+    else if (what === 'view' && adapter.view)
+      await tellSeen(await adapter.view(url, codec.parse(rest[0])), over.signal);
+    else throw new Error(`it cannot "${what}"; there are about, publish and view, where a client has them`);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     say(error instanceof Missing ? { is: 'missing', why } : { is: 'failed', why });
@@ -59,9 +61,7 @@ export async function run(adapter: Adapter): Promise<never> {
   process.exit();
 }
 
-async function publish(adapter: Adapter, url: string, rest: string[], over: AbortSignal): Promise<void> {
-  const [token = '', as] = rest;
-  const session = await adapter.publish(url, token, form.parse(as));
+async function tellSent(session: Publishing, over: AbortSignal): Promise<void> {
   try {
     while (!over.aborted) {
       say({ is: 'sending', ...(await session.sent()) });
@@ -72,8 +72,7 @@ async function publish(adapter: Adapter, url: string, rest: string[], over: Abor
   }
 }
 
-async function view(adapter: Adapter, url: string, [name]: string[], over: AbortSignal): Promise<void> {
-  const session = await adapter.view(url, codec.parse(name));
+async function tellSeen(session: Viewing, over: AbortSignal): Promise<void> {
   try {
     while (!over.aborted) {
       say({ is: 'watching', ...(await session.seen()) });

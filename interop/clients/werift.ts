@@ -46,9 +46,6 @@ await run({
       },
     };
   },
-  view: async () => {
-    throw new Error(NO_VIEWER);
-  },
 });
 
 function peerWith(codec: Codec): RTCPeerConnection {
