@@ -1,6 +1,6 @@
 // The data channels of a stream's viewers: one message of ours reaches all of them, whichever router serves them.
 
-import type { DataConsumer, DataProducer, Router, WebRtcTransport } from 'mediasoup/types';
+import type { DataConsumer, DataProducer, Router, Transport } from 'mediasoup/types';
 
 /** mediasoup's subchannels are numbers of 16 bits. */
 const MAX_SUBCHANNEL = 0xffff;
@@ -16,19 +16,18 @@ export class EventChannels {
 
   /**
    * Opens a viewer's channel, on SCTP stream 0: mediasoup gives a transport's first consumer that one, and has no DCEP,
-   * by which a client could be told of another. It is paused: what is sent before it connects would wait, and come late.
+   * by which a client could be told of another; reliably and in order. It is paused: what is sent before it connects would wait, and come late.
    * @param mid the viewer's section of video, where it has one.
    */
-  async open(router: Router, transport: WebRtcTransport, mid: string | undefined): Promise<DataConsumer> {
+  async open(
+    router: Router,
+    transport: Pick<Transport, 'consumeData'>,
+    mid: string | undefined,
+  ): Promise<DataConsumer> {
     const { id } = await this.#producer(router);
     const subchannels = mid === undefined ? [] : [this.#enter(mid)];
     try {
-      const consumer = await transport.consumeData({
-        dataProducerId: id,
-        ordered: true,
-        subchannels,
-        paused: true,
-      });
+      const consumer = await transport.consumeData({ dataProducerId: id, subchannels, paused: true });
       if (mid !== undefined) consumer.observer.once('close', () => this.#leave(mid));
       return consumer;
     } catch (error) {

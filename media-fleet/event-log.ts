@@ -120,7 +120,7 @@ type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K>
 /** Whether the same layers come, at about the same bitrates. */
 function isSame(a: LayerReport, b: LayerReport): boolean {
   const names = ({ active, inactive, layers }: LayerReport) =>
-    JSON.stringify([active.map(({ id }) => id), inactive.map(({ id }) => id), layers]);
+    JSON.stringify([active.map(({ bitrate, ...layer }) => layer), inactive, layers]);
   return (
     names(a) === names(b) &&
     a.active.every(({ bitrate }, index) => {

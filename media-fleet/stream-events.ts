@@ -14,8 +14,8 @@ const LAYER_LOOKS = 1_000;
 
 /** A stream as the looks find it. */
 export interface StreamState extends StreamWord {
-  /** The hub's video, where the stream has any and somebody wants to hear of its layers. */
-  video: Producer | undefined;
+  /** The hub's video, where the stream has any and somebody wants to hear of its layers; asked once a second. */
+  video: () => Producer | undefined;
 }
 
 export class StreamEvents {
@@ -44,13 +44,15 @@ export class StreamEvents {
     const now = performance.now();
     this.log.setLive(isLive, now);
     if (total !== undefined) this.log.setViewers(total, now);
-    if (!isLive || video === undefined || this.#looking || now - this.#lookedAt < LAYER_LOOKS) return;
+    if (!isLive || this.#looking || now - this.#lookedAt < LAYER_LOOKS) return;
     this.#lookedAt = now;
+    const track = video();
+    if (track === undefined) return;
     this.#looking = true;
-    this.#lookAtLayers(video)
+    this.#lookAtLayers(track)
       .catch((error: unknown) => {
         // A track that went meanwhile has no layers any more.
-        if (!video.closed) this.#logger.warn({ err: error }, 'the layers were not looked at');
+        if (!track.closed) this.#logger.warn({ err: error }, 'the layers were not looked at');
       })
       .finally(() => {
         this.#looking = false;

@@ -390,12 +390,13 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
   }
 
   #lookForEvents(): void {
-    const wantsLayers = () => [...this.#viewers.values()].some(({ events }) => events.wantsLayers);
-    const video = this.#source?.tracks.find(({ kind }) => kind === 'video');
     this.#events.look({
       isLive: this.#isLive(),
       total: this.#total(),
-      video: video && wantsLayers() ? video : undefined,
+      video: () =>
+        [...this.#viewers.values()].some(({ events }) => events.wantsLayers)
+          ? this.#source?.tracks.find(({ kind }) => kind === 'video')
+          : undefined,
     });
   }
 }
