@@ -2,7 +2,7 @@
 
 import { parseArgs } from 'node:util';
 import { residentOf } from './kinds.ts';
-import { type Churned, load } from './load.ts';
+import { type Churned, EndedViewers, load } from './load.ts';
 import { processTree } from './processes.ts';
 import type { BenchResult } from './result.ts';
 import { OURS, type Server } from './servers.ts';
@@ -107,14 +107,15 @@ async function measure(
       workers: residentOf(processes, ['media workers']),
     });
   };
+  const ended = new EndedViewers();
   let result: Churned | undefined;
   for await (const event of load({ whip, whep, token, steps: [viewers], duration: 1, churn })) {
     // Always with the steady viewers there, so that looks can be compared.
     if (event.event === 'measuring' && memory.length === 0) await look(0);
     else if (event.event === 'cycled' && event.cycles % MEMORY_EVERY === 0) await look(event.cycles);
-    else if (event.event === 'ended')
-      process.stderr.write(`churn: a viewer ended: ${event.status} ${event.why}\n`);
+    else if (event.event === 'ended') ended.add(event);
     else if (event.event === 'churned') {
+      for (const line of ended.take()) process.stderr.write(`churn: ${line}\n`);
       await look(churn.cycles);
       result = event.result;
     }

@@ -2,7 +2,7 @@
 
 import { parseArgs } from 'node:util';
 import { cpuOf, type Kind, residentOf } from './kinds.ts';
-import { load, type Step } from './load.ts';
+import { EndedViewers, load, type Step } from './load.ts';
 import { type ProcessFacts, processTree } from './processes.ts';
 import type { BenchResult } from './result.ts';
 import { BARE, OURS, peer, type Server, type ServerKind } from './servers.ts';
@@ -33,7 +33,7 @@ interface Measured {
   server: string;
   repeat: number;
   viewers: number;
-  /** CPU seconds in a viewer's minute: of all processes, and of each kind of them. */
+  /** CPU seconds in the minute of a viewer to whom media comes: of all processes, and of each kind of them. */
   cpu: number;
   cpuByKind: Record<Kind, number>;
   /** Resident bytes that a viewer adds to the processes of the server. */
@@ -113,11 +113,11 @@ async function measure(
   const measured: Measured[] = [];
   let [empty, before]: [ProcessFacts[], ProcessFacts[]] = [[], []];
   let begun = 0;
+  const ended = new EndedViewers();
   const { whip, whep, token } = server;
   for await (const event of load({ whip, whep, token, steps: viewers, duration: seconds, layers, suites })) {
     if (event.event === 'playable') empty = await processTree(server.pid);
-    else if (event.event === 'ended')
-      process.stderr.write(`fanout: a viewer ended: ${event.status} ${event.why}\n`);
+    else if (event.event === 'ended') ended.add(event);
     else if (event.event === 'measuring') {
       begun = performance.now();
       before = await processTree(server.pid);
@@ -125,7 +125,8 @@ async function measure(
       const minutes = (performance.now() - begun) / 60_000;
       const after = await processTree(server.pid);
       const step = event.result;
-      const share = step.viewers * minutes;
+      for (const line of ended.take()) process.stderr.write(`fanout: ${line}\n`);
+      const share = (step.viewers - step.silent) * minutes;
       const cpu = (kinds?: readonly Kind[]) => (cpuOf(after, kinds) - cpuOf(before, kinds)) / share;
       measured.push({
         server: name,

@@ -73,6 +73,23 @@ const loadEvent = z.discriminatedUnion('event', [
 ]);
 export type LoadEvent = z.infer<typeof loadEvent>;
 
+/** Counts viewers whose sessions ended without being asked to, by what they said. */
+export class EndedViewers {
+  readonly #counts = new Map<string, number>();
+
+  add({ status, why }: { status: number; why: string }): void {
+    const what = `${status} ${why}`;
+    this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1);
+  }
+
+  /** A line for each reason since the last call. */
+  take(): string[] {
+    const lines = [...this.#counts].map(([what, count]) => `viewers that ended: ${count} × ${what}`);
+    this.#counts.clear();
+    return lines;
+  }
+}
+
 export interface LoadOptions {
   whip: string;
   whep: string;
