@@ -11,6 +11,8 @@ const v = z.literal(1);
 /** Longest SDP that is looked at, in bytes: Chromium's largest offers are about 12 kB. */
 export const MAX_SDP_BYTES = 65_536;
 const sdp = z.string().min(1).max(MAX_SDP_BYTES);
+/** Says back what the offer said, names of sections twice, and has some lines of its own. */
+const MAX_ANSWER_BYTES = 3 * MAX_SDP_BYTES;
 
 /** Whose request it is, for rate limits: an address, or an IPv6 /64. A function of an earlier release does not say. */
 const from = z.string().max(64).optional();
@@ -83,7 +85,7 @@ export const sessionAnswer = z.object({
   v,
   sessionId: z.uuid(),
   /** Our answer, or our counter-offer where one was asked for. */
-  answer: sdp,
+  answer: z.string().min(1).max(MAX_ANSWER_BYTES),
   /** The ICE session's entity tag, quoted (RFC 9725 section 4.3.1). */
   etag: z.string(),
 });

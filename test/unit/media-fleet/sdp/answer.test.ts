@@ -1,5 +1,6 @@
 // Answers to the offers of the clients in use, from a real transport, read back as a client reads them.
 
+import { randomUUID } from 'node:crypto';
 import type { Producer } from 'mediasoup/types';
 import sdpTransform, { type MediaDescription, type SessionDescription } from 'sdp-transform';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -8,6 +9,7 @@ import { writeAnswer } from '#media-fleet/sdp/answer.ts';
 import { readOffer } from '#media-fleet/sdp/offer.ts';
 import { planViewing } from '#media-fleet/viewer.ts';
 import type { Workers } from '#media-fleet/workers.ts';
+import { MAX_SDP_BYTES, sessionAnswer } from '#routing/node-messages.ts';
 import { type Hub, openHub, startWorkers } from '../media.ts';
 import {
   DATA_SECTION,
@@ -246,3 +248,24 @@ it.each([0, 1, 2])(
     });
   },
 );
+
+it('the answer to an offer as long as one can be is no longer than a function takes', async () => {
+  const lines = (line: string, length: number) => line.repeat(Math.floor(length / line.length));
+  const longs = plainOffer(
+    ['useinbandfec=1', `useinbandfec=1;x=${'1'.repeat(4_000)}`],
+    ['BUNDLE 0 1', `BUNDLE ${'a'.repeat(2_000)} ${'b'.repeat(2_000)}`],
+    ['a=mid:0', `a=mid:${'a'.repeat(2_000)}`],
+    ['a=mid:1', `a=mid:${'b'.repeat(2_000)}`],
+  );
+  const offer = longs.replace(
+    'a=rtcp-fb:96 nack\r\n',
+    lines('a=rtcp-fb:96 nack\r\n', MAX_SDP_BYTES - longs.length),
+  );
+  const own = await openHub(workers);
+  const transport = await workers.createSessionTransport(own.media, own.router);
+  const { answer } = await publish(readOffer(offer), transport, own.router);
+  own.router.close();
+  expect(answer.length).toBeGreaterThan(MAX_SDP_BYTES);
+  const message = { v: 1, sessionId: randomUUID(), answer, etag: '"x"' };
+  expect(sessionAnswer.parse(message)).toEqual(message);
+});

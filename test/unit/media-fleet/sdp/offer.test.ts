@@ -241,6 +241,7 @@ it.each([
   ['a line before the version', `a=x\r\n${plainOffer()}`],
   ['a line without a letter', plainOffer(['a=setup', '=setup'])],
   ['a line that is empty', plainOffer(['s=-\r\n', 's=-\r\n\r\n'])],
+  ['a line without end', plainOffer(['useinbandfec=1', `useinbandfec=${'1'.repeat(5_000)}`])],
   ['a NUL, which an answer would say back', plainOffer(['useinbandfec=1', 'useinbandfec=1;stereo=\0'])],
   ['bare carriage returns', plainOffer().replaceAll('\n', '')],
   ['no media section', 'v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n'],
