@@ -1,12 +1,12 @@
 // What integration tests share: the world's addresses, the cascade tree, tokens, and waiting for a state.
 
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { inject } from 'vitest';
 import { type NewToken, signToken } from '#routing/tokens.ts';
 import { readTree, type Tree } from '#test/cascade-tree.ts';
 
 export { crossings, nodesOf, readTree, type Tree } from '#test/cascade-tree.ts';
+export { eventually } from '#test/eventually.ts';
 
 export const world = inject('world');
 const [us, eu, ap] = world.regions;
@@ -43,23 +43,4 @@ export async function live(stream: string, region: { api: string } = regions.us)
   const state = await tree(stream, region);
   if (state === undefined) throw new Error(`${stream} is not live`);
   return state;
-}
-
-/**
- * Polls a remote state until it is as wanted. For what can only be asked, not awaited.
- * @throws Error with the last state when it is not so within `within` ms.
- */
-export async function eventually<T>(
-  look: () => Promise<T> | T,
-  wanted: (state: T) => boolean,
-  within = 15_000,
-): Promise<T> {
-  const deadline = performance.now() + within;
-  for (;;) {
-    const state = await look();
-    if (wanted(state)) return state;
-    if (performance.now() > deadline)
-      throw new Error(`not within ${within} ms; last: ${JSON.stringify(state)}`);
-    await sleep(100);
-  }
 }
