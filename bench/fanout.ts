@@ -44,7 +44,15 @@ interface Measured {
 /** @throws Error when an option is wrong, a server does not start, or it refuses the publisher. */
 export async function run(args: string[]): Promise<BenchResult> {
   const options = optionsFrom(args);
-  const servers = [OURS, BARE, ...options.peers];
+  return compare([OURS, BARE, ...options.peers], BARE, options);
+}
+
+/** Every server in turn, again and again. @param base the one that the others' figures are divided by. */
+export async function compare(
+  servers: readonly ServerKind[],
+  base: ServerKind,
+  options: FanoutOptions,
+): Promise<BenchResult> {
   const measured: Measured[] = [];
   for (let repeat = 0; repeat < options.repeats; repeat += 1) {
     // Turned around each time: what drifts with time then weighs on all alike.
@@ -59,7 +67,9 @@ export async function run(args: string[]): Promise<BenchResult> {
     }
   }
   return {
-    rows: options.viewers.flatMap((viewers) => servers.map(({ name }) => row(measured, name, viewers))),
+    rows: options.viewers.flatMap((viewers) =>
+      servers.map(({ name }) => row(measured, { server: name, base: base.name, viewers })),
+    ),
     notes: [
       'CPU is of all processes of a server: Meridian’s are gateway, nodes, media workers, database, DNS and page; bare is one mediasoup router in one program.',
       'Medians of the repeats; in brackets the smallest and the largest. The delay is from the publisher’s send to the viewer’s kernel.',
@@ -69,7 +79,8 @@ export async function run(args: string[]): Promise<BenchResult> {
   };
 }
 
-function optionsFrom(args: string[]): FanoutOptions {
+/** @throws Error when one of them is wrong. */
+export function optionsFrom(args: string[]): FanoutOptions {
   const { values } = parseArgs({
     args,
     options: {
@@ -147,13 +158,16 @@ async function measure(
   return measured;
 }
 
-function row(all: readonly Measured[], server: string, viewers: number): BenchResult['rows'][number] {
+function row(
+  all: readonly Measured[],
+  { server, base, viewers }: { server: string; base: string; viewers: number },
+): BenchResult['rows'][number] {
   const own = all.filter((one) => one.server === server && one.viewers === viewers);
-  const bare = all.filter((one) => one.server === BARE.name && one.viewers === viewers);
+  const bases = all.filter((one) => one.server === base && one.viewers === viewers);
   // Each repeat's with the same repeat's.
   const ratios = (figure: (one: Measured) => number) =>
     own.flatMap((one) => {
-      const floor = bare.find(({ repeat }) => repeat === one.repeat);
+      const floor = bases.find(({ repeat }) => repeat === one.repeat);
       return floor === undefined ? [] : [figure(one) / figure(floor)];
     });
   const median = (values: readonly number[], digits: number) => percentile(values, 50).toFixed(digits);
@@ -161,7 +175,7 @@ function row(all: readonly Measured[], server: string, viewers: number): BenchRe
     `${median(values, digits)} (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`;
   const expected = own.reduce((sum, { step }) => sum + step.expected, 0);
   const lost = own.reduce((sum, { step }) => sum + step.lost, 0);
-  const joins = (which: 'answerMs' | 'firstPacketMs', share: 'p50' | 'p99') =>
+  const joins = (which: 'answerMs' | 'firstPacketMs', share: 'p50' | 'p95' | 'p99') =>
     median(
       own.flatMap(({ step }) => {
         const times = step.joins[which];
@@ -176,11 +190,11 @@ function row(all: readonly Measured[], server: string, viewers: number): BenchRe
     viewers,
     server,
     'CPU s per viewer-minute': spread(costs, 3),
-    'by bare’s': spread(
+    [`by ${base}’s`]: spread(
       ratios(({ cpu }) => cpu),
       2,
     ),
-    'its media workers’, by bare’s': spread(
+    [`media workers’, by ${base}’s`]: spread(
       ratios(({ cpuByKind }) => cpuByKind['media workers']),
       2,
     ),
@@ -188,7 +202,7 @@ function row(all: readonly Measured[], server: string, viewers: number): BenchRe
     'without media': own.reduce((sum, { step }) => sum + step.refused + step.failed + step.silent, 0),
     'lost %': ((100 * lost) / expected).toFixed(3),
     'POST → 201 p50, p99 ms': `${joins('answerMs', 'p50')}, ${joins('answerMs', 'p99')}`,
-    'POST → first RTP p50, p99 ms': `${joins('firstPacketMs', 'p50')}, ${joins('firstPacketMs', 'p99')}`,
+    'POST → first RTP p50, p95 ms': `${joins('firstPacketMs', 'p50')}, ${joins('firstPacketMs', 'p95')}`,
     'kB a viewer': median(memory, 0),
   };
 }

@@ -10,8 +10,8 @@ const WARM_UP = 10;
 const ANSWERS = 200;
 const FIRST_FRAMES = 30;
 
-/** Short, so that "first viewer of a region" can be measured again and again. */
-const UNUSED_STREAM_TIMEOUT = 200;
+/** Short, so that "first viewer of a region" can be measured again and again; ms. */
+export const UNUSED_STREAM_TIMEOUT = 200;
 
 export async function run(): Promise<BenchResult> {
   const world = await startWorld({
@@ -27,7 +27,8 @@ export async function run(): Promise<BenchResult> {
   }
 }
 
-async function measure(world: World): Promise<BenchResult> {
+/** @param firstFrames joins of each kind that are watched until they show a picture. */
+export async function measure(world: World, firstFrames = FIRST_FRAMES): Promise<BenchResult> {
   const [near, far] = world.regions;
   if (!near || !far) throw new Error('the world has too few regions');
   const stream = 'bench';
@@ -44,14 +45,14 @@ async function measure(world: World): Promise<BenchResult> {
     await viewer.stop();
   }
 
-  const nearFrames = await frames(FIRST_FRAMES, () => Viewer.start({ url: url.near }));
-  const farFirst = await frames(FIRST_FRAMES, async () => {
+  const nearFrames = await frames(firstFrames, () => Viewer.start({ url: url.near }));
+  const farFirst = await frames(firstFrames, async () => {
     await unused(world, stream, far.id);
     return Viewer.start({ url: url.far });
   });
   const farKeeper = await Viewer.start({ url: url.far });
   await farKeeper.watch(5);
-  const farNext = await frames(FIRST_FRAMES, () => Viewer.start({ url: url.far }));
+  const farNext = await frames(firstFrames, () => Viewer.start({ url: url.far }));
   await Promise.all([keeper.stop(), farKeeper.stop(), publisher.stop()]);
 
   return {

@@ -9,7 +9,7 @@ import { LOAD_GENERATOR, loadGenerator } from '../scripts/setup/load-generator.m
 /** ms. */
 const times = z.union([
   z.object({ count: z.literal(0) }),
-  z.object({ count: z.number(), p50: z.number(), p99: z.number(), max: z.number() }),
+  z.object({ count: z.number(), p50: z.number(), p95: z.number(), p99: z.number(), max: z.number() }),
 ]);
 const joins = z.object({ answerMs: times, firstPacketMs: times, firstKeyFrameMs: times });
 export type JoinTimes = z.infer<typeof joins>;
@@ -91,7 +91,8 @@ export class EndedViewers {
 }
 
 export interface LoadOptions {
-  whip: string;
+  /** Without it the stream is one that another load generator on this machine publishes. */
+  whip?: string;
   whep: string;
   token?: string | undefined;
   /** Viewers, step by step. */

@@ -13,8 +13,12 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   idle: () => import('./idle.ts').then(withoutOptions),
   control: () => import('./control.ts').then(withoutOptions),
   'hot-stream': () => import('./hot-stream.ts').then(withoutOptions),
+  'first-frame': () => import('./first-frame.ts').then(withoutOptions),
+  hop: () => import('./hop.ts').then(withoutOptions),
   fanout: () => import('./fanout.ts'),
+  cores: () => import('./cores.ts'),
   churn: () => import('./churn.ts'),
+  failover: () => import('./failover.ts'),
 };
 
 const withoutOptions = ({ run }: { run: () => Promise<BenchResult> }): Bench => ({

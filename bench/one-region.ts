@@ -1,5 +1,6 @@
 // Meridian with one region: an origin node and one edge, behind their gateway. A program of its own, so that its
-// processes can be counted: it prints its endpoints and a publish token as one line of JSON.
+// processes can be counted: it prints its endpoints and a publish token as one line of JSON. Its argument: media workers
+// of a node, 1 without.
 
 import { startWorld } from '#local/world.ts';
 
@@ -15,6 +16,7 @@ const starting = startWorld({
     // A benchmark says where the limits are; the defaults would refuse what it asks for.
     MERIDIAN_MAX_VIEWERS: '100000',
     MERIDIAN_CPU_LIMIT: '1',
+    MERIDIAN_WORKERS: process.argv[2] ?? '1',
   },
 });
 const stop = () => starting.then((world) => world.close()).finally(() => process.exit());

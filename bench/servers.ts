@@ -25,6 +25,11 @@ const START_WITHIN = 60_000;
 const STOP_WITHIN = 10_000;
 
 export const OURS: ServerKind = { name: 'meridian', start: () => startProgram('one-region.ts') };
+/** Meridian whose nodes have so many media workers. */
+export const oursWithWorkers = (count: number): ServerKind => ({
+  name: `meridian, ${count} ${count === 1 ? 'worker' : 'workers'} a node`,
+  start: () => startProgram('one-region.ts', String(count)),
+});
 export const BARE: ServerKind = { name: 'bare', start: () => startProgram('bare.ts') };
 
 /**
@@ -42,10 +47,10 @@ export function peer(spec: string): ServerKind {
   return { name, start: async () => ({ ...known.data, close: async () => undefined }) };
 }
 
-async function startProgram(file: string): Promise<Server> {
+async function startProgram(file: string, ...args: string[]): Promise<Server> {
   const script = fileURLToPath(new URL(file, import.meta.url));
   // Its stdin is its lifeline: it ends when we do.
-  const program = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const program = spawn(process.execPath, [script, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
   const exited = once(program, 'exit');
   const close = async () => {
     program.stdin.end();

@@ -54,6 +54,8 @@ export interface WorldOptions {
   nodeAddress?: string;
   /** What one region's nodes and functions have besides. */
   regionEnv?: Readonly<Record<string, Record<string, string>>>;
+  /** Where the nodes and functions of a region find another one's API, if not at its own address. */
+  reach?: (from: string, to: RegionApi) => Promise<string>;
   /** Each region's, in place of the world's own one for all; who gives it closes it. */
   database?: (region: string) => DatabaseAccess;
 }
@@ -99,6 +101,7 @@ export async function startWorld({
   hosts,
   nodes: places = NODES,
   nodeAddress = LOOPBACK,
+  reach = async (_, { api }) => api,
   database: givenDatabase,
 }: WorldOptions): Promise<World> {
   const closers: (() => Promise<unknown>)[] = [];
@@ -190,16 +193,17 @@ export async function startWorld({
       AWS_ACCESS_KEY_ID: credentials.accessKeyId,
       AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
       AWS_SESSION_TOKEN: '',
-      MERIDIAN_REGIONS: JSON.stringify(apis),
       MERIDIAN_STREAMS_TABLE: STREAMS_TABLE,
       MERIDIAN_CLUSTER_KEY: clusterKey.toString('base64'),
       // Every client here has one address: a bench or a test would be taken for a flood.
       MERIDIAN_RATE_LIMITS: process.env.MERIDIAN_RATE_LIMITS ?? 'off',
     };
+    const regionsSeenFrom = await seenFrom(apis, reach);
     const sessionKey = randomBytes(32);
     const functionEnvironment: World['functionEnvironment'] = (region) => ({
       ...shared,
       MERIDIAN_REGION: region,
+      MERIDIAN_REGIONS: regionsSeenFrom(region),
       MERIDIAN_DYNAMODB_ENDPOINT: databaseOf(region).endpoint,
       MERIDIAN_NODES_TABLE: nodesTable(region),
       MERIDIAN_CONTROL_TABLE: CONTROL_TABLE,
@@ -230,6 +234,7 @@ export async function startWorld({
     const nodeEnvironment: World['nodeEnvironment'] = (region, group, address = nodeAddress) => ({
       ...shared,
       MERIDIAN_REGION: region,
+      MERIDIAN_REGIONS: regionsSeenFrom(region),
       MERIDIAN_NODE_GROUP: group,
       MERIDIAN_DYNAMODB_ENDPOINT: databaseOf(region).endpoint,
       MERIDIAN_NODES_TABLE: nodesTable(region),
@@ -295,6 +300,19 @@ export async function startWorld({
     await close();
     throw error;
   }
+}
+
+/** What `MERIDIAN_REGIONS` is in each region. */
+async function seenFrom(
+  apis: readonly RegionApi[],
+  reach: (from: string, to: RegionApi) => Promise<string>,
+): Promise<(region: string) => string> {
+  const seen = new Map<string, string>();
+  for (const { id: from } of apis) {
+    const all = apis.map(async (to) => (to.id === from ? to : { ...to, api: await reach(from, to) }));
+    seen.set(from, JSON.stringify(await Promise.all(all)));
+  }
+  return (region) => seen.get(region) ?? JSON.stringify(apis);
 }
 
 /** Where a gateway listens, and the socket that waits for it. */

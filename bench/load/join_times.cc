@@ -15,7 +15,10 @@ JsonObject summarized(std::vector<double> values) {
   JsonObject summary;
   summary.add("count", static_cast<uint64_t>(values.size()));
   if (!values.empty())
-    summary.add("p50", percentile(0.5)).add("p99", percentile(0.99)).add("max", values.back());
+    summary.add("p50", percentile(0.5))
+        .add("p95", percentile(0.95))
+        .add("p99", percentile(0.99))
+        .add("max", values.back());
   return summary;
 }
 

@@ -1,0 +1,14 @@
+// What a second media worker of a node costs and gives: the same viewers on one worker and on two.
+
+import { compare, optionsFrom } from './fanout.ts';
+import type { BenchResult } from './result.ts';
+import { oursWithWorkers } from './servers.ts';
+
+/** A stream's viewers go to another worker from 100 on (media-fleet/workers.ts). */
+const VIEWERS = ['--viewers', '100,200,400'];
+
+/** @param args as fanout's. */
+export async function run(args: string[]): Promise<BenchResult> {
+  const [one, two] = [oursWithWorkers(1), oursWithWorkers(2)];
+  return compare([one, two], one, optionsFrom([...VIEWERS, ...args]));
+}

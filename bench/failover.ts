@@ -1,0 +1,28 @@
+// What viewers miss when something dies, freezes, is cut off or moves: the chaos run, by kind of event.
+
+import { parseArgs } from 'node:util';
+import { notes, rows } from '#chaos/report.ts';
+import { runChaos } from '#chaos/run.ts';
+import type { BenchResult } from './result.ts';
+
+const USAGE = `npm run bench -- failover [options]
+  --minutes N  how long events go on (10)
+  --seed N     of the random choices (1)
+`;
+
+/** @throws Error when an option is wrong or the world cannot be started. */
+export async function run(args: string[]): Promise<BenchResult> {
+  const { values } = parseArgs({
+    args,
+    options: { minutes: { type: 'string', default: '10' }, seed: { type: 'string', default: '1' } },
+  });
+  const [minutes, seed] = [Number(values.minutes), Number(values.seed)];
+  if (!(minutes > 0) || !Number.isInteger(seed))
+    throw new Error(`wrong options: ${args.join(' ')}\n${USAGE}`);
+  const result = await runChaos({ minutes, seed, log: (line) => process.stderr.write(`${line}\n`) });
+  return {
+    rows: rows(result),
+    notes: ['npm run chaos is the same run, with a plot and kinds to choose.', ...notes(result)],
+    details: result,
+  };
+}
