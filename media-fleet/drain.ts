@@ -30,9 +30,7 @@ export async function drain({ streams, api, deadline, signal, log }: DrainOption
   const until = performance.now() + deadline;
   log.info({ ...streams.load, deadline }, 'draining');
   streams.handOver();
-  // Nobody is admitted any more: these are all.
-  const { viewers } = streams;
-  let told = 0;
+  const told = new Set<object>();
   for (;;) {
     if (streams.isEmpty) {
       log.info('drained');
@@ -40,8 +38,13 @@ export async function drain({ streams, api, deadline, signal, log }: DrainOption
     }
     const left = until - performance.now();
     if (signal.aborted) return false;
-    const due = Math.min(1, (deadline - left) / (deadline * TELLING)) * viewers.length;
-    for (; told < due; told += 1) viewers[told]?.events.reconnect(api);
+    const untold = streams.viewers.filter((viewer) => !told.has(viewer));
+    const share = Math.min(1, (deadline - left) / (deadline * TELLING));
+    const due = Math.ceil(share * (told.size + untold.length)) - told.size;
+    for (const viewer of untold.slice(0, Math.max(0, due))) {
+      told.add(viewer);
+      viewer.events.reconnect(api);
+    }
     if (left <= 0) {
       log.warn(streams.load, 'not empty, and the time is up');
       return false;

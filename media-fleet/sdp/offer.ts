@@ -106,9 +106,7 @@ export function readOffer(text: string, { data: takesData = false } = {}): Offer
   const sections = session.media.map((section, index) => ({ section, index }));
   const isData = ({ section }: (typeof sections)[number]) => takesData && section.type === 'application';
   const media = sections.filter((one) => !isData(one)).map(({ section, index }) => readMedia(section, index));
-  const [data, ...moreData] = sections
-    .filter(isData)
-    .flatMap(({ section, index }) => readData(section, index) ?? []);
+  const [data, ...moreData] = sections.filter(isData).map(({ section, index }) => readData(section, index));
   if (moreData.length > 0) throw unusable('has more than one section for data channels');
   for (const kind of ['audio', 'video'] as const) {
     if (media.filter((section) => section.kind === kind).length > 1) {
@@ -148,9 +146,9 @@ export function readOffer(text: string, { data: takesData = false } = {}): Offer
 
 type MediaSection = { type: string } & MediaDescription;
 
-/** Undefined where it is rejected, as an answer may do. */
-function readData(section: MediaSection, index: number): OfferedData | undefined {
-  if (section.port === 0 && section.bundleOnly === undefined) return undefined;
+function readData(section: MediaSection, index: number): OfferedData {
+  if (section.port === 0 && section.bundleOnly === undefined)
+    throw unusable('has a rejected application section (port 0)');
   const { protocol, sctpPort } = section;
   if (!/^(UDP|TCP)\/DTLS\/SCTP$/.test(protocol) || String(section.payloads) !== 'webrtc-datachannel') {
     throw unusable(

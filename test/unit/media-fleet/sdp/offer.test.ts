@@ -454,10 +454,8 @@ it('a data channel is read where it may be offered, and stays out of the media',
   );
 });
 
-it('an offer without one has none, and so has one that rejects it', () => {
+it('an offer without one has none', () => {
   expect(readOffer(plainOffer(), { data: true }).data).toBeUndefined();
-  const rejected = `${plainOffer()}${DATA_SECTION.replace('m=application 9', 'm=application 0')}`;
-  expect(readOffer(rejected, { data: true }).data).toBeUndefined();
 });
 
 it('without a=max-message-size it takes 64 KiB (RFC 8841)', () => {
@@ -475,6 +473,7 @@ it('the section of the candidates is the first, data channels included', () => {
 
 it.each([
   ['outside the bundle', DATA_SECTION.replace('a=mid:2', 'a=mid:3'), 400, 'bundles a section 2'],
+  ['that are rejected', DATA_SECTION.replace('m=application 9', 'm=application 0'), 422, 'rejected'],
   ['over another protocol', DATA_SECTION.replace('UDP/DTLS/SCTP', 'DTLS/SCTP'), 422, 'DTLS/SCTP'],
   ['of something else', DATA_SECTION.replace('webrtc-datachannel', '5000'), 422, '5000'],
   ['on another port', DATA_SECTION.replace('sctp-port:5000', 'sctp-port:5001'), 422, '5001'],
