@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { startWorld, type World } from '#local/world.ts';
 import { viewerEventName } from '#routing/viewer-events.ts';
+import { publishFrom, startChromium } from '#test/media/chromium.ts';
 import { HttpError, type Viewer } from '#test/media/libwebrtc.ts';
 import { useSessions } from './sessions.ts';
 import { eventually, newStream, nodesOf, readTree, regionAt } from './support.ts';
@@ -108,6 +109,77 @@ test('a player that wants a counter-offer and events is offered both', async () 
   }, soon);
   connection.close();
   expect((await fetch(location, { method: 'DELETE' })).status).toBe(200);
+});
+
+test('Chromium hears of simulcast layers of another region, by both ways', async () => {
+  const stream = newStream('chromium');
+  const browser = await startChromium();
+  try {
+    const [sender, page] = await Promise.all([browser.open(world.page), browser.open(world.page)]);
+    const rids = ['q', 'h', 'f'];
+    await publishFrom(sender, { url: `${region(0).api}/whip/${stream}`, token: world.publishToken, rids });
+    await eventually(
+      () => tree(stream),
+      (state) => state?.origin != null,
+    );
+    const heard = await page.evaluate(
+      async (url) => {
+        const connection = new RTCPeerConnection();
+        const channel = connection.createDataChannel('events', { negotiated: true, id: 0 });
+        connection.addTransceiver('video', { direction: 'recvonly' });
+        await connection.setLocalDescription();
+        const response = await fetch(url, {
+          method: 'POST',
+          headers: { 'content-type': 'application/sdp' },
+          body: connection.localDescription?.sdp ?? '',
+        });
+        const [, events = ''] =
+          /<([^>]+)>; rel="[^"]*server-sent-events"/.exec(response.headers.get('link') ?? '') ?? [];
+        const made = await fetch(events, { method: 'POST', body: '["active","layers"]' });
+        const location = made.headers.get('location') ?? '';
+        const source = new EventSource(location);
+        /** The data of the first such event that has all three layers. */
+        const byChannel = new Promise<unknown>((resolve) => {
+          channel.addEventListener('message', ({ data }) => {
+            const { event, data: told } = JSON.parse(data);
+            if (event === 'layers' && told.medias[0].active.length === 3) resolve(told);
+          });
+        });
+        const bySource = new Promise<unknown>((resolve) => {
+          source.addEventListener('layers', ({ data }) => {
+            const told = JSON.parse(data);
+            if (told.medias[0].active.length === 3) resolve(told);
+          });
+        });
+        await connection.setRemoteDescription({ type: 'answer', sdp: await response.text() });
+        const layers = await Promise.all([byChannel, bySource]);
+        await fetch(location, { method: 'DELETE' });
+        // A 404 is the end for an event source.
+        const ended = await new Promise<boolean>((resolve) => {
+          source.addEventListener('error', () => {
+            if (source.readyState === EventSource.CLOSED) resolve(true);
+          });
+        });
+        await fetch(response.headers.get('location') ?? '', { method: 'DELETE' });
+        connection.close();
+        return { layers, ended };
+      },
+      `${region(1).api}/whep/${stream}`,
+    );
+    expect(heard.ended).toBe(true);
+    for (const told of heard.layers) {
+      expect(told).toMatchObject({
+        medias: {
+          0: {
+            active: rids.map((id, simulcastIdx) => ({ id, simulcastIdx, bitrate: expect.any(Number) })),
+            inactive: [],
+          },
+        },
+      });
+    }
+  } finally {
+    await browser.close();
+  }
 });
 
 describe('a subscription', () => {
