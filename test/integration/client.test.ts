@@ -219,6 +219,8 @@ describe('the publisher', () => {
     const state = await eventually(
       () => tree(stream),
       (now) => now?.origin != null && videoOf(now)?.layers.length === 3,
+      // The browser's first estimate is less than the largest layer needs.
+      30_000,
     );
     expect(videoOf(state)?.codec).toBe('video/VP8');
     const { stats } = await eventually(
