@@ -236,9 +236,9 @@ export const mutations: fc.Arbitrary<Mutation[]> = fc.array(
   { maxLength: 4, size: 'medium' },
 );
 
-/** The text with all the changes made, one after another. */
+/** The text with all the changes made, one after another; half a character cannot be sent. */
 export const mutate = (text: string, changes: readonly Mutation[]): string =>
-  changes.reduce((before, mutation) => changed(before, mutation).slice(0, MAX_TEXT), text);
+  changes.reduce((before, mutation) => changed(before, mutation).slice(0, MAX_TEXT), text).toWellFormed();
 
 const END = '\r\n';
 /** That are renamed of a bundle: more would make a text without end. */

@@ -157,7 +157,7 @@ class Run {
     });
     const found = await fc.check(property, {
       seed,
-      numRuns,
+      numRuns: path === undefined ? numRuns : 1,
       ...(path === undefined ? {} : { path, endOnFailure: true }),
     });
     if (!found.failed) return;
