@@ -1,7 +1,7 @@
 // Meridian's own client in a page of Chromium: started there, and asked from here.
 
 import type { Page } from 'playwright-core';
-import type { PlayerOptions, PlayerStats } from '#client/whep-player.js';
+import type { LayerChoice, PlayerOptions, PlayerStats } from '#client/whep-player.js';
 import type { PublisherOptions, PublisherStats } from '#client/whip-publisher.js';
 
 interface InPage {
@@ -113,6 +113,13 @@ export const told = (page: Page): Promise<Told> =>
 export const callsOf = async (page: Page): Promise<string[]> => (await told(page)).calls;
 
 export const close = (page: Page): Promise<void> => page.evaluate(() => window.meridian.running.close());
+
+/** @throws Error with what the server said. */
+export const setLayer = (page: Page, choice: LayerChoice): Promise<void> =>
+  page.evaluate(async (given) => {
+    const { running } = window.meridian;
+    if (running instanceof window.client.WhepPlayer) await running.setLayer(given);
+  }, choice);
 
 /** Pictures that its video element has shown. */
 export const shownIn = (page: Page): Promise<number> =>
