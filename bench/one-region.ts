@@ -19,7 +19,11 @@ const starting = startWorld({
     MERIDIAN_WORKERS: process.argv[2] ?? '1',
   },
 });
-const stop = () => starting.then((world) => world.close()).finally(() => process.exit());
+let stopping: Promise<void> | undefined;
+/** Once: a second call must not exit while the first still closes. */
+const stop = () => {
+  stopping ??= starting.then((world) => world.close()).finally(() => process.exit());
+};
 process.once('SIGTERM', stop);
 process.once('SIGINT', stop);
 // Whoever started us holds the other end.
