@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startWorld, type World } from '#local/world.ts';
 import { readTree } from '#test/cascade-tree.ts';
 import { cpuOf } from './kinds.ts';
-import { type LoadEvent, type LoadOptions, load, type Step } from './load.ts';
+import { type LoadEvent, load, type Step } from './load.ts';
 import { processTree } from './processes.ts';
 import type { BenchResult } from './result.ts';
 import { percentile } from './statistics.ts';
@@ -15,6 +15,8 @@ const REPEATS = 3;
 const SECONDS = 20;
 /** Seconds for the last viewer to join after the first. */
 const JOINING = 15;
+/** ms until functions have seen that a node is full: its heartbeat, and what they remember. */
+const SEEN_WITHIN = 1_700;
 
 /**
  * Viewers in the order in which they join. With room for one viewer a node, the publisher's region gives its edges first
@@ -66,26 +68,32 @@ async function measureOnce(layers: 1 | 3): Promise<Measured> {
   });
   const loads: AsyncGenerator<LoadEvent, void>[] = [];
   try {
+    const publisher = load({
+      whip: `${world.regions[0]?.api}/whip/${STREAM}`,
+      token: world.publishToken,
+      layers,
+      duration: 10 * (JOINING + SECONDS),
+    });
+    loads.push(publisher);
+    await until(publisher, 'published');
+    while ((await treeOf(world)) === undefined) await sleep(100);
+    const viewers: typeof loads = [];
     for (const [index, seat] of SEATS.entries()) {
-      const { api } = world.regions[seat.region] ?? {};
-      const [publisher] = world.regions;
-      const options: LoadOptions = {
-        whep: `${api}/whep/${STREAM}`,
+      const viewer = load({
+        whep: `${world.regions[seat.region]?.api}/whep/${STREAM}`,
         steps: [1],
         // Those that came first wait for those that come last.
-        settle: index === SEATS.length - 1 ? 2 : JOINING,
+        settle: JOINING - (index * SEEN_WITHIN) / 1_000,
         duration: SECONDS,
-        ...(index === 0
-          ? { whip: `${publisher?.api}/whip/${STREAM}`, token: world.publishToken, layers }
-          : {}),
-      };
-      const viewer = load(options);
+      });
+      viewers.push(viewer);
       loads.push(viewer);
       await until(viewer, 'joined');
+      await sleep(SEEN_WITHIN);
     }
     await rolesAreAsPlanned(world);
-    const measuring = Promise.all(loads.map((viewer) => until(viewer, 'measured')));
-    await sleep(JOINING * 500);
+    const measuring = Promise.all(viewers.map((viewer) => until(viewer, 'measured')));
+    await sleep((JOINING - (SEATS.length * SEEN_WITHIN) / 1_000 + SECONDS / 4) * 1_000);
     const cpu = await cpuByRole(world, SECONDS / 2);
     const results = await measuring;
     return {

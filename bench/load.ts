@@ -93,10 +93,11 @@ export class EndedViewers {
 export interface LoadOptions {
   /** Without it the stream is one that another load generator on this machine publishes. */
   whip?: string;
-  whep: string;
+  /** Without it nobody watches: the stream is published for the duration. */
+  whep?: string;
   token?: string | undefined;
   /** Viewers, step by step. */
-  steps: readonly number[];
+  steps?: readonly number[];
   /** Seconds that each step is measured. */
   duration: number;
   /** Seconds between a step's last join and its measurement. */
@@ -156,7 +157,7 @@ function commandLine({
     '--whip': whip,
     '--token': token,
     '--whep': whep,
-    '--steps': steps.join(','),
+    '--steps': steps?.join(','),
     '--duration': duration,
     '--settle': settle,
     '--join-every': joinEvery,

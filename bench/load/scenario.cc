@@ -47,8 +47,13 @@ void Scenario::pace() {
 }
 
 void Scenario::start() {
-  if (options_.whip) publish();
-  else probe();
+  if (options_.whip) {
+    publish();
+    return;
+  }
+  // Somebody else's stream: that it is playable is theirs to say.
+  playable_ = true;
+  nextStep();
 }
 
 void Scenario::publish() {
