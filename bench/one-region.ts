@@ -4,7 +4,14 @@
 
 import { startWorld } from '#local/world.ts';
 
-const starting = startWorld({
+const stopped = Promise.withResolvers<void>();
+const stop = () => stopped.resolve();
+process.once('SIGTERM', stop);
+process.once('SIGINT', stop);
+// Whoever started us holds the other end.
+process.stdin.resume().once('close', stop);
+
+const world = await startWorld({
   regions: ['us-east-1'],
   nodes: [
     { group: 'origin', number: 1 },
@@ -19,18 +26,9 @@ const starting = startWorld({
     MERIDIAN_WORKERS: process.argv[2] ?? '1',
   },
 });
-let stopping: Promise<void> | undefined;
-/** Once: a second call must not exit while the first still closes. */
-const stop = () => {
-  stopping ??= starting.then((world) => world.close()).finally(() => process.exit());
-};
-process.once('SIGTERM', stop);
-process.once('SIGINT', stop);
-// Whoever started us holds the other end.
-process.stdin.resume().once('close', stop);
-
-const { regions, publishToken } = await starting;
-const api = regions[0]?.api ?? '';
-process.stdout.write(
-  `${JSON.stringify({ whip: `${api}/whip/bench`, whep: `${api}/whep/bench`, token: publishToken })}\n`,
-);
+const api = world.regions[0]?.api ?? '';
+const token = world.publishToken;
+process.stdout.write(`${JSON.stringify({ whip: `${api}/whip/bench`, whep: `${api}/whep/bench`, token })}\n`);
+await stopped.promise;
+await world.close();
+process.exit();

@@ -2,8 +2,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { ViewerEvents } from './events/viewer-events.ts';
 import type { Streams } from './streams.ts';
-import type { ViewerEvents } from './viewer-events.ts';
 
 /** Milliseconds between looks whether somebody is still here. */
 const LOOK = 500;

@@ -5,10 +5,10 @@ import { EventEmitter, once } from 'node:events';
 import type { Consumer, PipeTransport, Producer } from 'mediasoup/types';
 import type { LegAccepted, LegAnswer, LegRequest, LegTrack, StreamReport } from '#routing/node-messages.ts';
 import type { Timing } from '#routing/timing.ts';
+import { TrackLayers } from './layers/track-layers.ts';
 import type { StreamWord } from './pulse.ts';
 import { Silence } from './silence.ts';
 import type { FedHub, Source } from './source.ts';
-import { TrackLayers } from './track-layers.ts';
 import type { Workers } from './workers.ts';
 
 /** Why a leg ended: what the parent said, or its silence. */

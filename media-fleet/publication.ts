@@ -3,9 +3,9 @@
 import { ortc } from 'mediasoup';
 import type { Producer, Router, RtpCapabilities, RtpParameters, WebRtcTransport } from 'mediasoup/types';
 import { Problem } from '#routing/problem.ts';
+import { TrackLayers } from './layers/track-layers.ts';
 import { type AnsweredMedia, writeAnswer } from './sdp/answer.ts';
 import type { Offer, OfferedCodec, OfferedMedia } from './sdp/offer.ts';
-import { TrackLayers } from './track-layers.ts';
 
 /**
  * Milliseconds between two key-frame requests to a publisher. libwebrtc ignores a request that comes within 300 ms of

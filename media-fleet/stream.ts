@@ -8,7 +8,8 @@ import type { LayerRequest, StreamReport } from '#routing/node-messages.ts';
 import type { Timing } from '#routing/timing.ts';
 import { Children } from './children.ts';
 import { HUB_CODECS, layoutKey } from './codecs.ts';
-import { LayerWatch } from './layer-watch.ts';
+import { StreamEvents } from './events/stream-events.ts';
+import { LayerWatch } from './layers/layer-watch.ts';
 import type { Outlet } from './outlet.ts';
 import { type OutletHome, type OutletPlace, Outlets } from './outlets.ts';
 import { Pulse } from './pulse.ts';
@@ -17,7 +18,6 @@ import { offeredVideoMid, writeCounterOffer } from './sdp/counter-offer.ts';
 import type { Offer } from './sdp/offer.ts';
 import type { SessionEnd } from './session.ts';
 import { type FedHub, notLive, type Self, type Source } from './source.ts';
-import { StreamEvents } from './stream-events.ts';
 import { planViewing, Viewer, type ViewerOptions, type ViewingPlan, viewedSections } from './viewer.ts';
 import type { MediaWorker, Workers } from './workers.ts';
 

@@ -5,13 +5,13 @@ import type { Logger } from 'pino';
 import type { LayerRequest } from '#routing/node-messages.ts';
 import { Problem } from '#routing/problem.ts';
 import type { Layout, LayoutCodec } from './codecs.ts';
-import type { EventLog } from './event-log.ts';
+import type { EventLog } from './events/event-log.ts';
+import { ViewerEvents } from './events/viewer-events.ts';
+import { givesEstimate, ViewerLayers } from './layers/viewer-layers.ts';
 import type { AnsweredCodec, AnsweredMedia } from './sdp/answer.ts';
 import { answeredSections } from './sdp/counter-offer.ts';
 import { type Offer, type OfferedCodec, type OfferedMedia, readOffer } from './sdp/offer.ts';
 import { Session, type SessionOptions } from './session.ts';
-import { ViewerEvents } from './viewer-events.ts';
-import { givesEstimate, ViewerLayers } from './viewer-layers.ts';
 
 /** What a viewer gets of a stream: the layout its outlet must have, and what its answer says. */
 export interface ViewingPlan {

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import type { Consumer, Producer } from 'mediasoup/types';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { EventLog } from '#media-fleet/event-log.ts';
+import { EventLog } from '#media-fleet/events/event-log.ts';
 import { publish } from '#media-fleet/publication.ts';
 import { readOffer } from '#media-fleet/sdp/offer.ts';
 import { planViewing, Viewer, viewedSections } from '#media-fleet/viewer.ts';

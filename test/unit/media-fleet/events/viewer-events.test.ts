@@ -2,8 +2,8 @@
 
 import { randomUUID } from 'node:crypto';
 import { beforeEach, expect, it } from 'vitest';
-import { EventLog } from '#media-fleet/event-log.ts';
-import { ViewerEvents } from '#media-fleet/viewer-events.ts';
+import { EventLog } from '#media-fleet/events/event-log.ts';
+import { ViewerEvents } from '#media-fleet/events/viewer-events.ts';
 
 const API = 'https://eu-west-1.live.example';
 const LAYERS = { active: [{ id: 'q', simulcastIdx: 0, bitrate: 100 }], inactive: [], layers: [] };

@@ -1,7 +1,7 @@
 // Layers as viewers hear of them: a simulcast's, those of one stream, and a track that has none.
 
 import { expect, it } from 'vitest';
-import { reportLayers } from '#media-fleet/layer-report.ts';
+import { reportLayers } from '#media-fleet/layers/layer-report.ts';
 
 it('a simulcast’s layers have their rids, and those that do not come are inactive', () => {
   expect(

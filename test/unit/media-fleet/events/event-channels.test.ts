@@ -2,9 +2,9 @@
 
 import type { DataConsumer, Router } from 'mediasoup/types';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
-import { EventChannels } from '#media-fleet/event-channels.ts';
+import { EventChannels } from '#media-fleet/events/event-channels.ts';
 import type { Workers } from '#media-fleet/workers.ts';
-import { openHub, startWorkers } from './media.ts';
+import { openHub, startWorkers } from '../media.ts';
 
 let workers: Workers;
 let routers: Router[];

@@ -2,10 +2,10 @@
 
 import type { Producer } from 'mediasoup/types';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { lacksSizes, readPictureSizes } from '#media-fleet/picture-sizes.ts';
-import { layerBitrates, TrackLayers } from '#media-fleet/track-layers.ts';
+import { lacksSizes, readPictureSizes } from '#media-fleet/layers/picture-sizes.ts';
+import { layerBitrates, TrackLayers } from '#media-fleet/layers/track-layers.ts';
 import type { Workers } from '#media-fleet/workers.ts';
-import { type Hub, openHub, startWorkers } from './media.ts';
+import { type Hub, openHub, startWorkers } from '../media.ts';
 
 const SSRCS = [1_001, 1_002, 1_003];
 const HEIGHTS = [180, 360, 720];

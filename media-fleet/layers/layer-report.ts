@@ -1,6 +1,6 @@
 // The layers that a video track has and which of them come, as viewers hear of them.
 
-import type { LayerReport } from './event-log.ts';
+import type { LayerReport } from '../events/event-log.ts';
 import type { PictureSize } from './track-layers.ts';
 
 /** A track as it was found. */

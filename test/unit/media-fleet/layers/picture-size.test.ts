@@ -2,8 +2,8 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isReadable, pictureSize } from '#media-fleet/picture-size.ts';
-import { payloadOf } from '#media-fleet/picture-sizes.ts';
+import { isReadable, pictureSize } from '#media-fleet/layers/picture-size.ts';
+import { payloadOf } from '#media-fleet/layers/picture-sizes.ts';
 
 const hex = (text: string) => Buffer.from(text.replaceAll(/\s/g, ''), 'hex');
 

@@ -2,11 +2,11 @@
 
 import type { DataConsumer, Producer, Router, WebRtcTransport } from 'mediasoup/types';
 import type { Logger } from 'pino';
+import { reportLayers } from '../layers/layer-report.ts';
+import { layerBitrates, layerCounts, TrackLayers } from '../layers/track-layers.ts';
+import type { StreamWord } from '../pulse.ts';
 import { EventChannels } from './event-channels.ts';
 import { EventLog } from './event-log.ts';
-import { reportLayers } from './layer-report.ts';
-import type { StreamWord } from './pulse.ts';
-import { layerBitrates, layerCounts, TrackLayers } from './track-layers.ts';
 import { messageOf, underMid } from './viewer-events.ts';
 
 /** Milliseconds between two looks at the layers' bitrates. */

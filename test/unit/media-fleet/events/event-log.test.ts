@@ -1,7 +1,7 @@
 // What is news of a stream, what is too often or too small to be, and what a latecomer hears.
 
 import { beforeEach, expect, it } from 'vitest';
-import { EventLog, type LayerReport, type StreamEvent } from '#media-fleet/event-log.ts';
+import { EventLog, type LayerReport, type StreamEvent } from '#media-fleet/events/event-log.ts';
 
 let log: EventLog;
 let told: StreamEvent[];

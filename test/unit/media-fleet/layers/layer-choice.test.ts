@@ -8,7 +8,7 @@ import {
   FIRST_WAIT,
   LayerChoice,
   type LinkReading,
-} from '#media-fleet/layer-choice.ts';
+} from '#media-fleet/layers/layer-choice.ts';
 
 const RATES = [150_000, 500_000, 1_500_000];
 const clean = (at: number, changes: Partial<LinkReading> = {}): LinkReading => ({

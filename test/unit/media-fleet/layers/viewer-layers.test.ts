@@ -2,13 +2,13 @@
 
 import type { Consumer, Producer, RtpCapabilities, WebRtcTransport } from 'mediasoup/types';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { layerBitrates, layerCounts, TrackLayers } from '#media-fleet/layers/track-layers.ts';
+import { type Counted, givesEstimate, reported, ViewerLayers } from '#media-fleet/layers/viewer-layers.ts';
 import { publish } from '#media-fleet/publication.ts';
 import { readOffer } from '#media-fleet/sdp/offer.ts';
-import { layerBitrates, layerCounts, TrackLayers } from '#media-fleet/track-layers.ts';
-import { type Counted, givesEstimate, reported, ViewerLayers } from '#media-fleet/viewer-layers.ts';
 import type { Workers } from '#media-fleet/workers.ts';
-import { type Hub, openHub, startWorkers } from './media.ts';
-import { offerText, plainOffer } from './sdp/offers.ts';
+import { type Hub, openHub, startWorkers } from '../media.ts';
+import { offerText, plainOffer } from '../sdp/offers.ts';
 
 let workers: Workers;
 let hub: Hub;
