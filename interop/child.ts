@@ -50,6 +50,13 @@ export class ClientProcess extends EventEmitter<{ message: [Message]; exit: [] }
     return this.#over;
   }
 
+  /** Of a client that was to stay: what it left behind. */
+  get ending(): string {
+    const { exitCode, signalCode } = this.#process;
+    const how = signalCode ?? `exit code ${exitCode}`;
+    return `${how}: ${this.last?.is === 'failed' ? this.last.why : this.#stderr.join(' | ')}`;
+  }
+
   /**
    * The first message that is wanted.
    * @param within ms
@@ -63,7 +70,7 @@ export class ClientProcess extends EventEmitter<{ message: [Message]; exit: [] }
     const look = (what: Message | undefined) => {
       if (what && isWanted(what)) found.resolve(what);
       else if (what?.is === 'failed' || what?.is === 'missing') found.reject(new Error(what.why));
-      else if (this.hasEnded) found.reject(new Error(`the client ended: ${this.#stderr.join(' | ')}`));
+      else if (this.hasEnded) found.reject(new Error(`the client ended: ${this.ending}`));
     };
     const hear = (what: Message) => look(what);
     const ended = () => look(this.last);

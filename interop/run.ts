@@ -130,7 +130,10 @@ async function publication(world: World, options: Publication): Promise<Cell[]> 
           if (!viewer) continue;
           const seen = await view(viewer, [`${far.api}/whep/${stream}`, codec], signal);
           cells.push(
-            cell(viewer.id, source.hasEnded ? { ...seen, why: `${seen.why}; the publisher ended` } : seen),
+            cell(
+              viewer.id,
+              source.hasEnded ? { ...seen, why: `${seen.why}; the publisher ended, ${source.ending}` } : seen,
+            ),
           );
         }
       };

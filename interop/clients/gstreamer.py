@@ -9,7 +9,7 @@ from gi.repository import GLib, GstSdp, GstWebRTC
 check()
 
 # As in an offer of Chromium's; a viewer's answer must have the offer's.
-PAYLOAD_TYPES = {"VP8": 96, "VP9": 98, "H264": 102, "OPUS": 111}
+PAYLOAD_TYPES = {"VP8": 96, "VP9": 98, "H264": 102, "BASELINE": 104, "OPUS": 111}
 LOOK = 200  # ms
 
 
@@ -19,8 +19,15 @@ def caps_of(codec):
 
 def wanted(codec):
     """What a viewer offers: an encoder's caps say its profile themselves."""
-    profile = ",packetization-mode=(string)1,profile-level-id=(string)42e01f" if codec == "H264" else ""
-    return f"{caps_of(codec)}{profile},rtcp-fb-nack=(boolean)true,rtcp-fb-nack-pli=(boolean)true"
+    feedback = ",rtcp-fb-nack=(boolean)true,rtcp-fb-nack-pli=(boolean)true"
+    if codec != "H264":
+        return caps_of(codec) + feedback
+    h264 = "application/x-rtp,media=video,encoding-name=H264,clock-rate=90000,packetization-mode=(string)1"
+    # Constrained baseline, and the whole of it.
+    profiles = {PAYLOAD_TYPES["H264"]: "42e01f", PAYLOAD_TYPES["BASELINE"]: "42001f"}
+    return "; ".join(
+        f"{h264},profile-level-id=(string){profile},payload={number}{feedback}" for number, profile in profiles.items()
+    )
 
 
 

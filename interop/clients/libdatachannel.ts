@@ -5,7 +5,7 @@ import type { Codec } from '../messages.ts';
 import { codecOf } from '../messages.ts';
 import { run } from './adapter.ts';
 import { type HttpSession, post } from './http.ts';
-import { CODECS, coder, Decoder, encode, H264_FMTP, LACKS, PAYLOAD_TYPE } from './rtp.ts';
+import { CODECS, coder, Decoder, encode, H264_BASELINE_FMTP, H264_FMTP, LACKS, PAYLOAD_TYPE } from './rtp.ts';
 
 /** ms for all candidates, and for the connection. */
 const CONNECT = 15_000;
@@ -71,6 +71,8 @@ function videoOf(codec: Codec, direction: 'SendOnly' | 'RecvOnly') {
   if (codec === 'VP8') video.addVP8Codec(PAYLOAD_TYPE.video);
   else if (codec === 'VP9') video.addVP9Codec(PAYLOAD_TYPE.video);
   else video.addH264Codec(PAYLOAD_TYPE.video, H264_FMTP);
+  if (codec === 'H264' && direction === 'RecvOnly')
+    video.addH264Codec(PAYLOAD_TYPE.baseline, H264_BASELINE_FMTP);
   return video;
 }
 

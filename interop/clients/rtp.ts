@@ -15,10 +15,13 @@ const SCRIPT = fileURLToPath(new URL('./rtp.py', import.meta.url));
 /** ms for GStreamer to start. */
 const START = 20_000;
 
-/** What the encoder makes, and what a viewer that only carries RTP offers. */
-export const PAYLOAD_TYPE = { video: 96, audio: 111 };
+/** What the encoder makes, and what a viewer that only carries RTP offers; `baseline` is a viewer's second H264. */
+export const PAYLOAD_TYPE = { video: 96, audio: 111, baseline: 97 };
+const H264 = 'level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=';
 /** Constrained baseline, level 3.1, packets that hold one NAL unit, several, or a part of one (RFC 6184). */
-export const H264_FMTP = 'level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f';
+export const H264_FMTP = `${H264}42e01f`;
+/** The whole baseline profile, which GStreamer decodes, too: aiortc's and Chromium's first choice. */
+export const H264_BASELINE_FMTP = `${H264}42001f`;
 
 /** What these clients have: their library carries anything, GStreamer codes these. */
 export const CODECS: Codec[] = ['VP8', 'VP9', 'H264'];

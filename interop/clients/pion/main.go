@@ -25,7 +25,12 @@ const (
 	audioType = 111
 	look      = 200 * time.Millisecond
 	connect   = 15 * time.Second
-	h264      = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
+	h264      = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id="
+	// A viewer's second H264: the whole baseline profile.
+	baselineType = 97
+	// pion before ice 4.0.8 sends no STUN request while media flows (https://github.com/pion/ice/pull/767), and Meridian ends
+	// a session that gives no consent for 10 s; a pause of media that is longer than this lets it send one.
+	keepAlive = 10 * time.Millisecond
 )
 
 func say(what map[string]any) {
@@ -64,7 +69,7 @@ func tell(over <-chan struct{}, peer *webrtc.PeerConnection, report func() map[s
 	}
 }
 
-func newPeer(codec string) (*webrtc.PeerConnection, error) {
+func newPeer(codec string, views bool) (*webrtc.PeerConnection, error) {
 	media := &webrtc.MediaEngine{}
 	video := webrtc.RTPCodecCapability{
 		MimeType:     "video/" + codec,
@@ -72,7 +77,15 @@ func newPeer(codec string) (*webrtc.PeerConnection, error) {
 		RTCPFeedback: []webrtc.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}},
 	}
 	if codec == "H264" {
-		video.SDPFmtpLine = h264
+		video.SDPFmtpLine = h264 + "42e01f"
+		baseline := video
+		baseline.SDPFmtpLine = h264 + "42001f"
+		second := webrtc.RTPCodecParameters{RTPCodecCapability: baseline, PayloadType: baselineType}
+		if views {
+			if err := media.RegisterCodec(second, webrtc.RTPCodecTypeVideo); err != nil {
+				return nil, err
+			}
+		}
 	}
 	audio := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}
 	for kind, one := range map[webrtc.RTPCodecType]webrtc.RTPCodecParameters{
@@ -83,7 +96,10 @@ func newPeer(codec string) (*webrtc.PeerConnection, error) {
 			return nil, err
 		}
 	}
-	return webrtc.NewAPI(webrtc.WithMediaEngine(media)).NewPeerConnection(webrtc.Configuration{})
+	settings := webrtc.SettingEngine{}
+	settings.SetICETimeouts(5*time.Second, 25*time.Second, keepAlive)
+	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithSettingEngine(settings))
+	return api.NewPeerConnection(webrtc.Configuration{})
 }
 
 type session struct{ location, token string }
@@ -144,7 +160,7 @@ func send(method, address, token, body string) (status int, location, text strin
 
 func publish(script, address, token, codec string) error {
 	over := stopped()
-	peer, err := newPeer(codec)
+	peer, err := newPeer(codec, false)
 	if err != nil {
 		return err
 	}
@@ -194,10 +210,12 @@ func publish(script, address, token, codec string) error {
 	}
 	defer socket.Close()
 	encoder := exec.Command(python, script, "encode", codec, fmt.Sprint(socket.LocalAddr().(*net.UDPAddr).Port))
-	// It ends when its stdin does, that is with us.
-	if _, err = encoder.StdinPipe(); err != nil {
+	// It ends when its stdin does, that is with us; kept, for a pipe that nobody holds is closed.
+	input, err := encoder.StdinPipe()
+	if err != nil {
 		return err
 	}
+	defer input.Close()
 	encoder.Stderr = os.Stderr
 	if err = encoder.Start(); err != nil {
 		return err
@@ -238,9 +256,11 @@ type decoded struct {
 func view(script, address, codec string) error {
 	over := stopped()
 	decoder := exec.Command(python, script, "decode", codec)
-	if _, err := decoder.StdinPipe(); err != nil {
+	input, err := decoder.StdinPipe()
+	if err != nil {
 		return err
 	}
+	defer input.Close()
 	output, err := decoder.StdoutPipe()
 	if err != nil {
 		return err
@@ -260,7 +280,7 @@ func view(script, address, codec string) error {
 	}
 	defer socket.Close()
 
-	peer, err := newPeer(codec)
+	peer, err := newPeer(codec, true)
 	if err != nil {
 		return err
 	}
