@@ -170,6 +170,8 @@ export class Viewer extends Session {
   readonly #log: Logger;
   readonly #consumers = new Map<'audio' | 'video', Consumer>();
   readonly layers: ViewerLayers;
+  /** The track whose consumer was made anew. */
+  #aligned: Producer | undefined;
   #wanted: readonly Producer[] = [];
   #applying: Promise<void> = Promise.resolve();
 
@@ -264,7 +266,27 @@ export class Viewer extends Session {
       ...(preferredLayers === undefined ? {} : { preferredLayers }),
     });
     this.#consumers.set(kind, consumer);
-    if (kind === 'video') await this.layers.attach(track, consumer, hasEstimate);
+    if (kind !== 'video') return;
+    const align = () => this.#align(track, consumer);
+    consumer.on('layerschange', align);
+    consumer.on('score', align);
+    await this.layers.attach(track, consumer, hasEstimate);
+  }
+
+  /**
+   * mediasoup begins with the layer that comes first on a new leg, and goes down to the one that is wanted only when both have
+   * had their first sender report over every leg, seconds later. A new consumer begins with the one that is
+   * wanted, if it flows by then: so the first is made anew, once a track.
+   */
+  #align(track: Producer, consumer: Consumer): void {
+    const wanted = consumer.preferredLayers?.spatialLayer;
+    const current = consumer.currentLayers?.spatialLayer;
+    if (wanted === undefined || current === undefined || current <= wanted) return;
+    const flows = (consumer.score.producerScores[wanted] ?? 0) > 0;
+    if (!flows || consumer.closed || this.ended || this.#aligned === track) return;
+    this.#aligned = track;
+    consumer.close();
+    void this.show(this.#wanted);
   }
 }
 

@@ -6,6 +6,7 @@ import {
   type Browser,
   type BrowserPublishOptions,
   publishFrom,
+  sentHeights,
   startChromium,
   watchFrom,
 } from '#test/media/chromium.ts';
@@ -83,6 +84,33 @@ describe('Chromium', () => {
       30_000,
     );
     await Promise.all(viewers.map((viewer) => viewer.stop()));
+  });
+
+  test('limits the height of its own H264 simulcast, with a bandwidth estimate and without', async () => {
+    const stream = newStream('limited');
+    const publishing = await publish(stream, {
+      codec: 'video/H264;profile-level-id=42e01f',
+      rids: ['l', 'm', 'h'],
+    });
+    expect(publishing).toBe('video/H264');
+    const [page] = pages;
+    if (page === undefined) throw new Error('no page');
+    await eventually(
+      () => sentHeights(page),
+      (sent) => Object.keys(sent).length === 3,
+      30_000,
+    );
+    const { m = 0 } = await sentHeights(page);
+    const url = `${whep(regions.eu, stream)}?maxHeight=${m}`;
+    const viewer = await open();
+    for (const counterOffer of [false, true]) {
+      // Until the sizes are read it is shown the lowest.
+      await eventually(
+        () => watchFrom(viewer, { url, frames: 150, counterOffer }),
+        ({ height }) => height === m,
+        40_000,
+      );
+    }
   });
 
   test('takes a counter-offer when it asked for one, with the extensions that a bandwidth estimate needs', async () => {

@@ -53,7 +53,7 @@ beforeAll(async () => {
     (sent) => Object.keys(sent).length === 3,
     30_000,
   );
-  // On a new leg mediasoup takes what comes first, until by their sender reports it can align the layers.
+  // On a new leg a viewer may get another layer first: so there is a viewer on every node.
   const nodes = new Set<string>();
   while (nodes.size < EDGES) {
     const viewer = await watch();

@@ -164,6 +164,8 @@ export interface Watched {
   codec: string;
   framesDecoded: number;
   keyFramesDecoded: number;
+  /** Of the last picture, in pixels. */
+  height: number;
   audioSamples: number;
   /** Milliseconds from before the POST to the first frame on the page. */
   firstFrameAfter: number;
@@ -242,6 +244,7 @@ export function watchFrom(page: Page, options: BrowserWatchOptions): Promise<Wat
           codec,
           framesDecoded: video.framesDecoded,
           keyFramesDecoded: video.keyFramesDecoded,
+          height: video.frameHeight,
           audioSamples: audio.totalSamplesReceived,
           firstFrameAfter,
           // Only a connection with transport-wide feedback or the like tells the sender what the link carries.
