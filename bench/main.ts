@@ -19,6 +19,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   cores: () => import('./cores.ts'),
   churn: () => import('./churn.ts'),
   failover: () => import('./failover.ts'),
+  plots: () => import('./plots.ts').then(withoutOptions),
 };
 
 const withoutOptions = ({ run }: { run: () => Promise<BenchResult> }): Bench => ({
