@@ -64,7 +64,7 @@ function planReceiving(offered: OfferedMedia, capabilities: RtpCapabilities): Pl
       `the offer's ${kind} is ${offered.direction}; a publisher's is sendonly`,
     );
   }
-  const codec = offered.codecs.find((candidate) => receivable(candidate, capabilities));
+  const codec = chosen(offered.codecs.filter((candidate) => receivable(candidate, capabilities)));
   if (codec === undefined) {
     const names = offered.codecs.map(({ mimeType }) => mimeType).join(', ');
     throw new Problem(
@@ -133,6 +133,27 @@ function receivedCodecs(codec: OfferedCodec): RtpParameters['codecs'] {
   };
   return [media, rtx];
 }
+
+/** The profile_idc and profile_iop of H264's Baseline and Constrained Baseline (RFC 6184 section 8.1, table 5). */
+const BASELINE = /^42[012389ab]0/i;
+const CONSTRAINED_BASELINE = /^42[4-7c-f]0/i;
+
+/**
+ * The publisher's first choice; in place of H264's Baseline the Constrained one, where it has both: libwebrtc and aiortc name
+ * Baseline first, and Firefox, libdatachannel and pion play the other alone.
+ */
+function chosen(receivable: readonly OfferedCodec[]): OfferedCodec | undefined {
+  const [first] = receivable;
+  if (first === undefined || !hasProfile(first, BASELINE)) return first;
+  const mode = first.parameters['packetization-mode'];
+  const wider = receivable.find(
+    (codec) => hasProfile(codec, CONSTRAINED_BASELINE) && codec.parameters['packetization-mode'] === mode,
+  );
+  return wider ?? first;
+}
+
+const hasProfile = ({ mimeType, parameters }: OfferedCodec, profile: RegExp): boolean =>
+  sameName(mimeType, 'video/H264') && profile.test(String(parameters['profile-level-id'] ?? ''));
 
 /** Whether the hub can receive the codec: mediasoup's own matching decides. */
 function receivable(codec: OfferedCodec, capabilities: RtpCapabilities): boolean {

@@ -75,6 +75,24 @@ it.each(SENT ?? [])('takes $mimeType from Chromium: $fmtp', async ({ mimeType, f
   expect(producers[1]?.rtpParameters.codecs[0]).toMatchObject({ mimeType });
 });
 
+const H264 = (payloadType: number, profile: string, mode = 1) =>
+  `a=rtpmap:${payloadType} H264/90000\r\na=fmtp:${payloadType} packetization-mode=${mode};profile-level-id=${profile}\r\n`;
+
+it.each([
+  ['Constrained Baseline before Baseline', [H264(96, '42001f'), H264(98, '42e01f')], 98],
+  ['what is first where that is another profile', [H264(96, '64001f'), H264(98, '42e01f')], 96],
+  ['no other packetization for it', [H264(96, '42001f'), H264(98, '42e01f', 0)], 96],
+  ['Baseline where there is no other', [H264(96, '42001f'), H264(98, '64001f')], 96],
+])('of H264 it takes %s', async (_, codecs, payloadType) => {
+  const text = plainOffer(
+    ['SAVPF 96 97', 'SAVPF 96 98'],
+    ['a=rtpmap:96 VP8/90000\r\n', codecs.join('')],
+    ['a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n', ''],
+  );
+  const { producers } = await publishText(text);
+  expect(producers[1]?.rtpParameters.codecs.map((codec) => codec.payloadType)).toEqual([payloadType]);
+});
+
 it('a codec that the hub has not is passed over for one that it has', async () => {
   const text = plainOffer(
     ['SAVPF 96 97', 'SAVPF 100 96 97'],
