@@ -103,7 +103,6 @@ class Run {
   #before: Memory[] = [];
   /** Something broke that no case after it could be judged by. */
   #over = false;
-  #looking: Promise<void> = Promise.resolve();
 
   constructor(scene: Scene, health: Health, { cases, log }: Pick<RunOptions, 'cases' | 'log'>) {
     this.#scene = scene;
@@ -131,7 +130,6 @@ class Run {
     );
     signal.throwIfAborted();
     const duration = performance.now() - begun;
-    await this.#looking;
     const seen = this.#scene.viewer.decoded() - pictures;
     const after = await this.#health.memory();
     if (!this.#over) await this.#leave();
@@ -154,6 +152,7 @@ class Run {
     const property = fc.asyncProperty(fuzzCases, async (fuzzCase) => {
       if (this.#over || signal.aborted) return;
       await this.#attempt(fuzzCase);
+      await this.#count();
     });
     const found = await fc.check(property, {
       seed,
@@ -175,12 +174,15 @@ class Run {
     } finally {
       this.#dieTogether();
       this.#inFlight.delete(fuzzCase);
-      this.#tried += 1;
-      if (this.#tried % LOOK === 0) this.#looking = this.#looking.then(() => this.#look());
-      if (this.#before.length === 0 && this.#tried >= this.#cases * WARM_UP) {
-        this.#looking = this.#looking.then(() => this.#measure());
-      }
     }
+  }
+
+  /** Now and then a look at the world, which holds up the case that comes to it. */
+  async #count(): Promise<void> {
+    this.#tried += 1;
+    const tried = this.#tried;
+    if (tried === Math.ceil(this.#cases * WARM_UP)) this.#before = await this.#health.memory();
+    if (tried % LOOK === 0) await this.#look(tried);
   }
 
   /** A process that dies is told with the cases that were at work: one of them it was. */
@@ -193,12 +195,8 @@ class Run {
     this.#broken.push(`${dead.join(', ')} died; at work were:\n${suspects.join('\n')}`);
   }
 
-  async #measure(): Promise<void> {
-    if (this.#before.length === 0) this.#before = await this.#health.memory();
-  }
-
   /** Those who do nothing wrong are served throughout. */
-  async #look(): Promise<void> {
+  async #look(tried: number): Promise<void> {
     if (this.#over) return;
     const { viewer } = this.#scene;
     try {
@@ -207,7 +205,7 @@ class Run {
         const session = await openSession(this.#scene, {
           entry: 'valid',
           use,
-          region: this.#tried % 3,
+          region: tried % 3,
           stream: use === 'whip' ? this.#scene.newStream() : this.#scene.stream,
           offer: offerText(use === 'whip' ? 'chromium-publisher' : 'chromium-viewer'),
           statuses: [201],
@@ -216,12 +214,12 @@ class Run {
         await session?.end();
       }
     } catch (error) {
-      this.#broken.push(`after ${this.#tried} cases somebody valid is not served: ${String(error)}`);
+      this.#broken.push(`after ${tried} cases somebody valid is not served: ${String(error)}`);
     }
-    if (this.#tried % (LOOK * 10) === 0) {
+    if (tried % (LOOK * 10) === 0) {
       const memory = Object.entries(totals(await this.#health.memory()));
       const sums = memory.map(([kind, bytes]) => `${kind}s ${Math.round(bytes / 1e6)} MB`).join(', ');
-      this.#log(`${this.#tried} of ${this.#cases} cases; ${sums}`);
+      this.#log(`${tried} of ${this.#cases} cases; ${sums}`);
     }
   }
 
