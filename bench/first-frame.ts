@@ -1,10 +1,15 @@
 // How long viewers wait for their first picture, near and far, with regions side by side and with a world between them.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Hosts } from '#local/hosts.ts';
-import { startWorld } from '#local/world.ts';
+import { startWorld, type World } from '#local/world.ts';
+import { startChromium } from '#test/media/chromium.ts';
+import { play, told } from '#test/media/client-page.ts';
+import { Publisher } from '#test/media/libwebrtc.ts';
 import { type FarApi, farApi } from './far-api.ts';
 import { measure, UNUSED_STREAM_TIMEOUT } from './join.ts';
 import type { BenchResult } from './result.ts';
+import { summary } from './statistics.ts';
 
 const REGIONS = ['us-east-1', 'eu-west-1'] as const;
 /** Round trips between the regions, ms: none, and about what lies between these two. */
@@ -47,7 +52,9 @@ async function withWan(roundTrip: number): Promise<BenchResult> {
       env: { MERIDIAN_UNUSED_STREAM_TIMEOUT_MS: String(UNUSED_STREAM_TIMEOUT), MERIDIAN_CPU_LIMIT: '1' },
     });
     try {
-      return await measure(world, FIRST_FRAMES);
+      const { rows, notes } = await measure(world, FIRST_FRAMES);
+      const chromium = roundTrip === 0 ? await inChromium(world) : [];
+      return { rows: [...rows, ...chromium], ...(notes ? { notes } : {}) };
     } finally {
       await world.close();
     }
@@ -55,4 +62,48 @@ async function withWan(roundTrip: number): Promise<BenchResult> {
     for (const far of farApis) far.close();
     await hosts.close();
   }
+}
+
+/** Between joins, ms: past the publisher's pause between key frames. */
+const PAUSE = 400;
+
+/** From the call that starts Meridian's own player to the first picture on the screen, after both forms of offer. */
+async function inChromium(world: World): Promise<BenchResult['rows']> {
+  const [near] = world.regions;
+  const publisher = await Publisher.start({
+    url: `${near?.api}/whip/in-chromium`,
+    token: world.publishToken,
+  });
+  const browser = await startChromium();
+  const url = `${near?.api}/whep/in-chromium`;
+  try {
+    const rows: BenchResult['rows'] = [];
+    for (const counterOffer of [false, true]) {
+      const times: number[] = [];
+      while (times.length < FIRST_FRAMES) {
+        const page = await browser.open(world.page);
+        await play(page, { url, counterOffer, statsInterval: 100 });
+        times.push(await firstFrame(() => told(page)));
+        await page.close();
+        await sleep(PAUSE);
+      }
+      const form = counterOffer ? 'counter-offer' : 'plain 201';
+      rows.push(summary(`Chromium, click → first frame on the screen, ${form}`, times));
+    }
+    return rows;
+  } finally {
+    await browser.close();
+    await publisher.stop();
+  }
+}
+
+/** @throws Error when there is none in 20 s. */
+async function firstFrame(look: () => ReturnType<typeof told>): Promise<number> {
+  for (let tries = 0; tries < 200; tries += 1) {
+    const { stats, errors } = await look();
+    if (stats && 'firstFrame' in stats && stats.firstFrame !== undefined) return stats.firstFrame;
+    if (errors.length > 0) throw new Error(`the player in Chromium: ${errors.join('; ')}`);
+    await sleep(100);
+  }
+  throw new Error('the player in Chromium showed nothing');
 }

@@ -52,6 +52,7 @@ const NOT_THE_FORM = [401, 403, 404, 409, 410, 429];
  * @typedef {object} PlayerOptions
  * @property {string} url the stream's WHEP endpoint; its query stays, as `?maxHeight=720`
  * @property {string} [token] where the stream's viewers need one
+ * @property {boolean} [counterOffer] whether the server is asked to offer: only so can it estimate the bandwidth; true
  * @property {HTMLVideoElement} [video] shows it; when it starts by itself is the element's `autoplay`
  * @property {(media: MediaStream | undefined) => void} [onMedia] what is received, another one after each join; for who
  * shows it without `video`
@@ -73,7 +74,7 @@ export class WhepPlayer {
   /** @type {Playback | undefined} the one that is shown */
   #shown;
   /** What is asked for: less when the server refuses. */
-  #asks = { counterOffer: true, channel: true };
+  #asks;
   /** What was asked for when it last worked. @type {{ counterOffer: boolean, channel: boolean } | undefined} */
   #worked;
   /** @type {LayerChoice | undefined} */
@@ -87,6 +88,7 @@ export class WhepPlayer {
    */
   constructor(options) {
     this.#options = options;
+    this.#asks = this.#most();
     this.#statsInterval = checkedInterval(options.statsInterval ?? STATS_INTERVAL);
     this.#lifecycle = new Lifecycle({
       url: options.url,
@@ -169,10 +171,14 @@ export class WhepPlayer {
     if (isForm && asks.channel) asks.channel = false;
     else if ((isForm || isCors) && asks.counterOffer) asks.counterOffer = false;
     else {
-      this.#asks = { counterOffer: true, channel: true, ...this.#worked };
+      this.#asks = this.#worked ?? this.#most();
       return false;
     }
     return true;
+  }
+
+  #most() {
+    return { counterOffer: this.#options.counterOffer ?? true, channel: true };
   }
 
   /**
