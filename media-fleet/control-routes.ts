@@ -49,6 +49,8 @@ const MIN_CONNECTING = 10;
 
 export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
   const { self, streams, workers, peers, sweep, requestLimits } = options;
+  /** A session that there is: of others nothing is remembered. */
+  const changes = (id = '') => requestLimits.admit('changePerSession', streams.session(id).id);
   return [
     {
       method: 'POST',
@@ -77,16 +79,17 @@ export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
       path: '/v1/sessions/{id}',
       handle: async ({ params, body }) => {
         const { fragment, ifMatch } = parse(patchRequest, body, 'patch');
-        const session = streams.session(params.id ?? '');
-        requestLimits.admit('changePerSession', session.id);
-        return { v: 1, ...(await session.patch(fragment, ifMatch)) };
+        changes(params.id);
+        return { v: 1, ...(await streams.session(params.id ?? '').patch(fragment, ifMatch)) };
       },
     },
     {
       method: 'POST',
       path: '/v1/sessions/{id}/answer',
       handle: async ({ params, body }) => {
-        await streams.answer(params.id ?? '', parse(counterAnswer, body, 'answer').answer);
+        const { answer } = parse(counterAnswer, body, 'answer');
+        changes(params.id);
+        await streams.answer(params.id ?? '', answer);
         return { v: 1 };
       },
     },
@@ -94,7 +97,9 @@ export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
       method: 'POST',
       path: '/v1/sessions/{id}/layer',
       handle: async ({ params, body }) => {
-        await streams.chooseLayer(params.id ?? '', parse(layerMessage, body, 'layer').layer);
+        const { layer } = parse(layerMessage, body, 'layer');
+        changes(params.id);
+        await streams.chooseLayer(params.id ?? '', layer);
         return { v: 1 };
       },
     },
@@ -103,6 +108,7 @@ export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
       path: '/v1/sessions/{id}/events',
       handle: ({ params, body }) => {
         const { events } = parse(subscribeRequest, body, 'events');
+        changes(params.id);
         const subscriptionId = streams.viewer(params.id ?? '').events.subscribe(events);
         return subscribeAnswer.parse({ v: 1, subscriptionId });
       },
@@ -116,8 +122,9 @@ export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
           query.has('after') ? Number(query.get('after')) : undefined,
           'after',
         );
-        const events = streams.viewer(params.id ?? '').events.since(params.subscription ?? '', after);
-        return eventsAnswer.parse({ v: 1, events });
+        const { events } = streams.viewer(params.id ?? '');
+        const news = events.since(params.subscription ?? '', after);
+        return eventsAnswer.parse({ v: 1, events: news, viewers: events.viewers });
       },
     },
     {

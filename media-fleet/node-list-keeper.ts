@@ -60,7 +60,8 @@ export class NodeListKeeper {
   async #look(): Promise<void> {
     const { self, registry, store, timing } = this.#options;
     const seen = this.#own ?? (await store.keeper());
-    const isKept = seen !== undefined && Date.now() - seen.at < timing.nodeDeadAfter;
+    // A keeper whose clock is far ahead would seem to have written just now for long.
+    const isKept = seen !== undefined && Math.abs(Date.now() - seen.at) < timing.nodeDeadAfter;
     if (isKept && this.#own === undefined) return;
     const at = Date.now();
     const nodes = await registry.list();

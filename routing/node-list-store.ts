@@ -38,6 +38,15 @@ const copyKey = (index: number) => ({ pk: `NODE-LIST#${index}` });
 
 const [zip, unzip] = [promisify(gzip), promisify(gunzip)];
 
+/** Undefined where it is not JSON that was zipped. */
+async function unpacked(zipped: Uint8Array): Promise<unknown> {
+  try {
+    return JSON.parse((await unzip(zipped)).toString());
+  } catch {
+    return undefined;
+  }
+}
+
 export class NodeListStore {
   readonly #client: DynamoDBDocumentClient;
   readonly #table: string;
@@ -55,7 +64,7 @@ export class NodeListStore {
     // One that another release wrote so that this one cannot read it counts as none.
     const written = copy.safeParse(Item);
     if (!written.success) return undefined;
-    const records: unknown = JSON.parse((await unzip(written.data.nodes)).toString());
+    const records = await unpacked(written.data.nodes);
     const nodes = z.array(nodeRecord).safeParse(records);
     return nodes.success ? { at: written.data.at, nodes: nodes.data } : undefined;
   }

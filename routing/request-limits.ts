@@ -19,7 +19,7 @@ const limit = z.union(
 
 /**
  * Each is one process's: a warm function's and, behind all functions, a node's. Our own choice: none that a client who
- * behaves reaches, all far below what it takes to keep a region's API (500 requests a second) from others.
+ * behaves reaches, and none that takes more than half of what a region's API takes from all (500 requests a second).
  */
 export const rateLimits = z.strictObject({
   /** WHIP POSTs from an address: a production site behind one NAT, all of whose encoders come back at once. */

@@ -21,7 +21,7 @@ export interface RouteCacheOptions {
 /** Reads through to the stream map and the registry; callers that ask at once share one read. */
 export class RouteCache {
   readonly #claims: LRUCache<string, StreamClaims>;
-  readonly #nodes: LRUCache<'nodes', NodeList>;
+  readonly #nodes: LRUCache<'nodes' | 'exact', NodeList>;
   readonly #options: RouteCacheOptions;
   /** Whether the region had more nodes at the last look than are read one by one. */
   #isLarge = false;
@@ -36,7 +36,11 @@ export class RouteCache {
       ttl,
       fetchMethod: (stream) => streamMap.read(stream),
     });
-    this.#nodes = new LRUCache({ max: 1, ttl, fetchMethod: () => this.#readNodes() });
+    this.#nodes = new LRUCache({
+      max: 2,
+      ttl,
+      fetchMethod: (how) => (how === 'exact' ? this.#readItems() : this.#readNodes()),
+    });
   }
 
   /** The stream's claims, at most `maxAge` old; `fresh` by those who have learnt that they changed. */
@@ -49,17 +53,21 @@ export class RouteCache {
    * just come. `exact` by those to whom that would matter: by the nodes' own items.
    */
   nodes({ exact = false } = {}): Promise<NodeList> {
-    const forceRefresh = exact && this.#isLarge;
-    if (forceRefresh) this.#isLarge = false;
-    return this.#nodes.forceFetch('nodes', { forceRefresh });
+    // A small region's are always exact.
+    return this.#nodes.forceFetch(exact && this.#isLarge ? 'exact' : 'nodes');
   }
 
   async #readNodes(): Promise<NodeList> {
-    const { nodeRegistry, nodeLists } = this.#options;
+    const { nodeLists } = this.#options;
     const list = this.#isLarge ? await nodeLists?.store.read() : undefined;
-    if (list && nodeLists && Date.now() - list.at < nodeLists.maxAge) return list;
+    // One from the future was dated by a clock that is wrong.
+    if (list && nodeLists && Math.abs(Date.now() - list.at) < nodeLists.maxAge) return list;
+    return this.#readItems();
+  }
+
+  async #readItems(): Promise<NodeList> {
     const at = Date.now();
-    const nodes = await nodeRegistry.list();
+    const nodes = await this.#options.nodeRegistry.list();
     this.#isLarge = nodes.length > SMALL_REGION;
     return { at, nodes };
   }

@@ -34,4 +34,9 @@ export const subscribeRequest = z.object({ v, events: wantedEvents });
 export const subscribeAnswer = z.object({ v, subscriptionId: z.uuid() });
 
 /** `GET /v1/sessions/{id}/events/{subscription}?after=`: what is new since that event, without `after` how things stand. */
-export const eventsAnswer = z.object({ v, events: z.array(viewerEvent) });
+export const eventsAnswer = z.object({
+  v,
+  events: z.array(viewerEvent),
+  /** Of the stream, in all regions, as the last `viewercount` said. A node of an earlier release does not say. */
+  viewers: z.number().int().min(0).optional(),
+});

@@ -46,7 +46,6 @@ const CLIENT_FAULTS: ReadonlySet<string> = new Set([
   'unknown-media',
   'unknown-layer',
   'unknown-subscription',
-  'too-many-subscriptions',
 ]);
 
 const isClientFault = (error: unknown): boolean => error instanceof Problem && CLIENT_FAULTS.has(error.code);

@@ -38,7 +38,7 @@ async function post(event: HttpEvent): Promise<HttpAnswer> {
     const detail = `${stream} is being published with ${by}`;
     throw new Problem(409, 'stream-has-publisher', detail, { 'Retry-After': '10' });
   }
-  // Last of all: who corrects a request that was refused above may send it here again.
+  // Last of all: who was refused above may correct the request and send it here again. Once a node is asked it is spent.
   if (ticket !== undefined && !(await here.spendTicket(ticket))) {
     throw notATicket("the redirect's ticket in the URL was used before");
   }

@@ -70,6 +70,11 @@ export class EventLog extends EventEmitter<{ event: [StreamEvent] }> {
     this.#liveness = this.#add({ event: 'inactive', data: {} });
   }
 
+  /** How many watched when it was last told. */
+  get viewers(): number {
+    return this.#count?.event === 'viewercount' ? this.#count.data.viewercount : 0;
+  }
+
   /** How many watch, all regions together. */
   setViewers(viewercount: number, now: number): void {
     const told = this.#count?.event === 'viewercount' ? this.#count.data.viewercount : undefined;

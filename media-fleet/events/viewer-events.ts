@@ -51,15 +51,19 @@ export class ViewerEvents {
     });
   }
 
-  /** @throws Problem 409 when the session has as many as it may. @returns the subscription's id. */
+  /** One too many takes the place of the oldest: its player may never have heard of it. @returns the subscription's id. */
   subscribe(names: readonly ViewerEventName[]): string {
-    if (this.#subscriptions.size >= MAX_SUBSCRIPTIONS) {
-      const detail = `this session has ${MAX_SUBSCRIPTIONS} subscriptions to events; DELETE one first`;
-      throw new Problem(409, 'too-many-subscriptions', detail);
-    }
+    const [oldest] = this.#subscriptions.keys();
+    if (oldest !== undefined && this.#subscriptions.size >= MAX_SUBSCRIPTIONS)
+      this.#subscriptions.delete(oldest);
     const id = randomUUID();
     this.#subscriptions.set(id, new Set(names));
     return id;
+  }
+
+  /** Viewers of the stream, in all regions, as they were last told. */
+  get viewers(): number {
+    return this.#options.log.viewers;
   }
 
   /**

@@ -1,5 +1,6 @@
 // A large region's node list and its keeper, on a real DynamoDB-compatible server.
 
+import { gzipSync } from 'node:zlib';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Database, nodesTable, startDatabase } from '#local/database.ts';
@@ -31,8 +32,12 @@ it('what the keeper wrote is read, from whichever copy; of a node that cannot be
   expect(await new DynamoNodeRegistry(database.documents, nodesTable('eu-west-1')).list()).toEqual([]);
 });
 
-it('a list of another release that cannot be read counts as none', async () => {
-  const Items = [0, 1, 2, 3].map((index) => ({ pk: `NODE-LIST#${index}`, at: 1, nodes: 'in another way' }));
+it.each([
+  ['in another type', 'text'],
+  ['packed in another way', Buffer.from('not zipped')],
+  ['that is no JSON', gzipSync('not JSON')],
+])('a list of another release, %s, counts as none', async (_, nodes) => {
+  const Items = [0, 1, 2, 3].map((index) => ({ pk: `NODE-LIST#${index}`, at: 1, nodes }));
   for (const Item of Items)
     await database.documents.send(new PutCommand({ TableName: nodesTable('sa-east-1'), Item }));
   expect(await storeOf('sa-east-1').read()).toBeUndefined();

@@ -130,3 +130,26 @@ it('who must know of a node that has just come reads past the list, and what is 
   expect(await routes.nodes()).toMatchObject({ nodes: [] });
   expect(await routes.nodes({ exact: true })).toMatchObject({ nodes: many });
 });
+
+it('an exact read does not take the answer of a list that is being read', async () => {
+  list.mockImplementation(async () => many);
+  const routes = cache(500);
+  await routes.nodes();
+  vi.advanceTimersByTime(501);
+  const reading = Promise.withResolvers<{ at: number; nodes: typeof many }>();
+  readList.mockReturnValueOnce(reading.promise);
+  const byList = routes.nodes();
+  const exact = routes.nodes({ exact: true });
+  reading.resolve({ at: Date.now(), nodes: [] });
+  expect(await byList).toMatchObject({ nodes: [] });
+  expect(await exact).toMatchObject({ nodes: many });
+});
+
+it('a list from the future is of a wrong clock, and not used', async () => {
+  list.mockImplementation(async () => many);
+  const routes = cache(0);
+  await routes.nodes();
+  readList.mockImplementation(async () => ({ at: Date.now() + 3_600_000, nodes: [] }));
+  vi.advanceTimersByTime(2);
+  expect(await routes.nodes()).toMatchObject({ nodes: many });
+});

@@ -21,8 +21,10 @@ let context: FunctionContext;
 let handler: Handler;
 let node: ControlServer;
 let record: NodeRecord;
-/** What the node has to say. */
+/** What the node has to say, or why it does not. */
 let events: ViewerEvent[];
+let viewers: number | undefined;
+let refusal: Problem | undefined;
 /** What it was asked. */
 let asked: { events?: readonly string[]; after?: string | null };
 
@@ -58,7 +60,8 @@ beforeAll(async () => {
         handle: (request) => {
           known(request);
           asked = { after: request.query.get('after') };
-          return { v: 1, events };
+          if (refusal) throw refusal;
+          return { v: 1, events, ...(viewers === undefined ? {} : { viewers }) };
         },
       },
       {
@@ -88,6 +91,8 @@ afterAll(async () => {
 });
 beforeEach(() => {
   events = [];
+  viewers = undefined;
+  refusal = undefined;
   asked = {};
 });
 
@@ -169,6 +174,27 @@ it('a GET answers at once, in the format of event streams', async () => {
   ]);
   expect(asked.after).toBeNull();
 });
+
+it.each([
+  [undefined, 2_000],
+  [200, 2_000],
+  [1_000, 10_000],
+  [1_000_000, 60_000],
+])('with %s viewers they come again after %i ms', async (given, retry) => {
+  viewers = given;
+  const { body } = await send({ method: 'GET', path: `${await eventsPath()}/${subscriptionId}` });
+  expect(body).toBe(`retry: ${retry}\n\n`);
+});
+
+it.each([429, 503])(
+  'a %i would end an EventSource: it gets an empty stream, and comes again later',
+  async (status) => {
+    refusal = new Problem(status, status === 429 ? 'too-many-requests' : 'busy', 'not now');
+    const answer = await send({ method: 'GET', path: `${await eventsPath()}/${subscriptionId}` });
+    expect(answer).toMatchObject({ status: 200, body: 'retry: 10000\n\n' });
+    expect(answer.headers['content-type']).toBe('text/event-stream');
+  },
+);
 
 it.each([
   ['7', '7'],
