@@ -124,10 +124,16 @@ export async function startWorld({
     const sockets: { addresses: Address[]; api: RegionApi }[] = [];
     let globalPort = ports.global;
     for (const [index, id] of regions.entries()) {
+      const addresses: Address[] = [];
+      // From the first on: where a later port is taken, what listens already must not keep us running.
+      closers.push(async () => {
+        for (const { server: listening } of addresses) listening.close();
+      });
       const server = createServer();
       const port = ports.api === 0 ? 0 : ports.api + index;
       const what = `the gateway of ${id}`;
       const api = `http://${host}:${await listen(server, { host, port, what, option: '--api-port' })}`;
+      addresses.push(addressOf(server, host));
       const globalServer = createServer();
       const globalHost = regionAddress(index);
       globalPort = await listen(globalServer, {
@@ -136,11 +142,8 @@ export async function startWorld({
         what: `${what} under the global name`,
         option: '--global-port',
       });
-      const addresses = [addressOf(server, host), addressOf(globalServer, globalHost)];
+      addresses.push(addressOf(globalServer, globalHost));
       sockets.push({ addresses, api: { id, api } });
-      closers.push(async () => {
-        for (const { server: listening } of addresses) listening.close();
-      });
     }
     const apis = sockets.map(({ api }) => api);
 

@@ -14,6 +14,12 @@ import type { Offer, OfferedCodec, OfferedMedia } from './sdp/offer.ts';
  */
 export const KEY_FRAME_REQUEST_DELAY = 350;
 
+/**
+ * Of each simulcast layer: up to three temporal layers, as libwebrtc makes of VP8 without a word in its offer. mediasoup
+ * drops those that it has not been told of, three pictures of four.
+ */
+const SIMULCAST_MODE = 'L1T3';
+
 export interface Published {
   producers: Producer[];
   answer: string;
@@ -90,7 +96,7 @@ function planReceiving(offered: OfferedMedia, capabilities: RtpCapabilities): Pl
   const rids = orderLayers(offered.sendRids);
   const encodings =
     rids.length > 0
-      ? rids.map((rid) => ({ rid }))
+      ? rids.map((rid) => ({ rid, scalabilityMode: SIMULCAST_MODE }))
       : offered.ssrcs
           .slice(0, 1)
           .map(({ ssrc, rtx }) => (rtx === undefined ? { ssrc } : { ssrc, rtx: { ssrc: rtx } }));

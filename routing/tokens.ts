@@ -80,7 +80,13 @@ export async function verifyToken(
     });
     claims = tokenClaims.parse(payload);
   } catch (error) {
-    if (error instanceof errors.JWTExpired) throw unauthorized('the token has expired', 'invalid_token');
+    if (error instanceof errors.JWTExpired) {
+      const expired =
+        error.payload.ticket === undefined
+          ? 'the token has expired'
+          : "the redirect's ticket in the URL has expired; POST to the global name again";
+      throw unauthorized(expired, 'invalid_token');
+    }
     if (error instanceof errors.JWTClaimValidationFailed && error.claim === 'aud') {
       throw unauthorized(`the token is not a ${use} token`, 'invalid_token');
     }

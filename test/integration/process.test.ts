@@ -109,17 +109,21 @@ describe('npm start', () => {
   test('says which port is taken, by which option to choose another, and exits with 1', async () => {
     const occupied = createServer();
     const port = await listen(occupied, { host: '127.0.0.1', port: 0, what: 'the test', option: '' });
-    for (const option of ['--page-port', '--api-port', '--dns-port']) {
+    // Its first region's address under the global name.
+    const global = createServer();
+    await listen(global, { host: '127.1.0.1', port, what: 'the test', option: '' });
+    for (const option of ['--page-port', '--api-port', '--global-port', '--dns-port']) {
       const args = [...ANY_PORTS];
       args[args.indexOf(option) + 1] = String(port);
       const world = start(args);
       const [code] = await once(world, 'exit');
       expect(code).toBe(1);
-      expect(world.errors()).toContain(`127.0.0.1:${port}`);
+      expect(world.errors()).toMatch(new RegExp(`127\\.[01]\\.0\\.1:${port}`));
       expect(world.errors()).toContain(option);
       expect(world.errors()).not.toMatch(/\.ts:\d+/);
     }
     occupied.close();
+    global.close();
   });
 
   test('refuses a port that is none', async () => {

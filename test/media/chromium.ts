@@ -160,6 +160,15 @@ export function sentHeights(page: Page): Promise<Record<string, number>> {
   });
 }
 
+/** Pictures that a page has sent so far of the layer with this rid. */
+export function sentFrames(page: Page, rid: string): Promise<number> {
+  return page.evaluate(async (wanted) => {
+    const { publishing }: { publishing?: { connection: RTCPeerConnection } } = Object(window);
+    const stats = [...((await publishing?.connection.getStats())?.values() ?? [])];
+    return stats.find((stat) => stat.type === 'outbound-rtp' && stat.rid === wanted)?.framesSent ?? 0;
+  }, rid);
+}
+
 export interface Watched {
   codec: string;
   framesDecoded: number;

@@ -72,6 +72,16 @@ describe('a viewer of three layers', () => {
     expect(spatial(consumer)).toBe(0);
   });
 
+  it('gets every picture of a layer, or those that it asked for', async () => {
+    const layers = new ViewerLayers();
+    const consumer = await show(layers);
+    expect(consumer.preferredLayers?.temporalLayer).toBe(2);
+    await layers.choose({ temporalLayerId: 0 }, track);
+    expect(consumer.preferredLayers?.temporalLayer).toBe(0);
+    await layers.choose({}, track);
+    expect(consumer.preferredLayers?.temporalLayer).toBe(2);
+  });
+
   it('that chooses while its consumer is made gets what it chose', async () => {
     const layers = new ViewerLayers();
     const shown = show(layers);
@@ -82,7 +92,7 @@ describe('a viewer of three layers', () => {
   it.each([
     [{ encodingId: 'x' }, 'no layer x; it has l, m, h'],
     [{ spatialLayerId: 3 }, 'no spatial layer 3; it has 3'],
-    [{ temporalLayerId: 1 }, 'no temporal layer 1; it has 1'],
+    [{ temporalLayerId: 3 }, 'no temporal layer 3; it has 3'],
   ])('is refused %o, and keeps what it had', async (request, said) => {
     const layers = new ViewerLayers({ rid: 'm' });
     const consumer = await show(layers);
@@ -160,7 +170,7 @@ describe('a track’s layers', () => {
     });
     if (pipeProducer === undefined) throw new Error('no pipe');
     expect(TrackLayers.of(pipeProducer)).toBe(TrackLayers.of(track));
-    expect(layerCounts(pipeProducer)).toEqual({ spatial: 3, temporal: 1 });
+    expect(layerCounts(pipeProducer)).toEqual({ spatial: 3, temporal: 3 });
     other.close();
   });
 
