@@ -49,7 +49,8 @@ function lags(...row: number[]): void {
 describe('a write', () => {
   test('is in its own region at once, in the other one later', async () => {
     const key = newKey();
-    lags(50);
+    // Longer than a busy machine takes for the reads.
+    lags(1_000);
     await put(A, key, 1);
     expect([await read(A, key), await read(B, key)]).toEqual([1, undefined]);
     await replicator.settled();
@@ -58,7 +59,7 @@ describe('a write', () => {
 
   test('that is overtaken by a later one of its item is dropped', async () => {
     const key = newKey();
-    lags(60, 5);
+    lags(1_000, 5);
     await put(A, key, 1);
     await put(A, key, 2);
     const [first] = await once(replicator, 'copied');

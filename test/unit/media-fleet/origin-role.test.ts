@@ -308,6 +308,8 @@ const TOGETHER = timingFrom({
 });
 /** Some looks at the media, and some checks. */
 const aWhile = () => sleep(250);
+/** For what comes over HTTP and a database of this process, on a machine that is busy. */
+const WAIT = { timeout: 5_000 };
 const heldOrigins = async () => (await origins()).filter(isHeld);
 
 interface Pair {
@@ -485,14 +487,14 @@ it('regions that hold a role are told of its claim, its yielding and its release
     told
       .filter(({ claim: { nodeId } }) => nodeId === 'i-main')
       .map(({ claim: { yields = false, releasedAt } }) => [yields, releasedAt !== undefined]);
-  await vi.waitFor(() => expect(own()).toEqual([[false, false]]));
+  await vi.waitFor(() => expect(own()).toEqual([[false, false]]), WAIT);
   const standby = next(main, 'standby');
   mainMedia.stop();
   await standby;
-  await vi.waitFor(() => expect(own()).toHaveLength(2));
+  await vi.waitFor(() => expect(own()).toHaveLength(2), WAIT);
   await aWhile();
   main.close();
-  await vi.waitFor(() => expect(own()).toHaveLength(3));
+  await vi.waitFor(() => expect(own()).toHaveLength(3), WAIT);
   expect(own()).toEqual([
     [false, false],
     [true, false],
