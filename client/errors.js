@@ -1,6 +1,8 @@
 // What can go wrong between a page and a WHIP or WHEP server, and which of it is worth another try.
 // @ts-check
 
+import { LONGEST } from './back-off.js';
+
 const TYPE = 'urn:meridian:problem:';
 
 /** The server said no. The message is a sentence for a person: the problem document's own where there is one (RFC 9457). */
@@ -59,13 +61,13 @@ export async function refusal(response) {
 /**
  * @param {string | null} value seconds or an HTTP date (RFC 9110 section 10.2.3)
  * @param {number} [now] ms since 1970
- * @returns {number | undefined} ms from now
+ * @returns {number | undefined} ms from now, an hour at the most
  */
 export function retryAfter(value, now = Date.now()) {
   const isSeconds = /^\s*\d+\s*$/.test(value ?? '');
   const isDate = /^\s*[A-Za-z]{3}/.test(value ?? '');
   const wait = isSeconds ? Number(value) * 1_000 : isDate ? Date.parse(value ?? '') - now : Number.NaN;
-  return Number.isFinite(wait) ? Math.max(0, wait) : undefined;
+  return Number.isNaN(wait) ? undefined : Math.min(Math.max(0, wait), LONGEST);
 }
 
 /**

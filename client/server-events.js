@@ -9,6 +9,9 @@ import { Refused } from './errors.js';
 const CHANNEL_PATIENCE = 3_000;
 /** Between two looks at an event stream that ended, where it does not say, in ms: as the server's `retry`. */
 const RETRY = 2_000;
+/** What a server's `retry` can make of it, in ms: neither a storm nor the end. */
+const LEAST_RETRY = 500;
+const MOST_RETRY = 60_000;
 const REL = 'urn:ietf:params:whep:ext:core:server-sent-events';
 
 /** @typedef {{ event: string, data: unknown }} ServerEvent */
@@ -139,7 +142,8 @@ export class EventStreamParser {
     if (name === 'event') this.#event = value;
     else if (name === 'data') this.#data.push(value);
     else if (name === 'id' && !value.includes('\0')) this.#id = value;
-    else if (name === 'retry' && /^\d+$/.test(value)) this.retry = Number(value);
+    else if (name === 'retry' && /^\d+$/.test(value))
+      this.retry = Math.min(Math.max(Number(value), LEAST_RETRY), MOST_RETRY);
     return [];
   }
 }

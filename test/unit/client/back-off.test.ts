@@ -24,6 +24,15 @@ test('leaves room for chance above what the server asked for, however long that 
   expect(waits(new BackOff({ random: () => 1 }), 60_000, 2)).toEqual([120_000, 120_000]);
 });
 
+test('no server can ask for a wait that a timer takes for none', () => {
+  expect(waits(new BackOff({ random: () => 0 }), 2 ** 31, 2)).toEqual([3_600_000, 3_600_000]);
+  expect(waits(new BackOff({ random: () => 1 }), Number.POSITIVE_INFINITY, 2)).toEqual([
+    7_200_000, 7_200_000,
+  ]);
+  const grown = new BackOff({ first: 2 ** 40, most: 2 ** 40, random: () => 1 });
+  expect(grown.next()).toBe(3_600_000);
+});
+
 test('begins anew when it is reset, and stays finite when it never is', () => {
   const backOff = new BackOff({ random: () => 1 });
   expect(waits(backOff, undefined, 2_000).at(-1)).toBe(30_000);

@@ -36,6 +36,9 @@ test('Retry-After is seconds or a date', () => {
   expect(retryAfter('2')).toBe(2_000);
   expect(retryAfter('Thu, 01 Jan 1970 00:00:05 GMT', 1_000)).toBe(4_000);
   expect(retryAfter('Thu, 01 Jan 1970 00:00:05 GMT', 9_000)).toBe(0);
+  expect(retryAfter('2147484')).toBe(3_600_000);
+  expect(retryAfter('9'.repeat(400))).toBe(3_600_000);
+  expect(retryAfter('Thu, 01 Jan 2099 00:00:00 GMT', 0)).toBe(3_600_000);
   const none = [null, '', 'soon', '-1', '1.5'];
   expect(none.map((value) => retryAfter(value, 0))).toEqual(none.map(() => undefined));
 });

@@ -31,3 +31,13 @@ test('goes on after the last whole event when the stream is cut', () => {
   expect(parser.lastId).toBe('5');
   expect(parser.push('data: next\n\n')).toEqual([{ event: 'message', data: 'next' }]);
 });
+
+test.each([
+  ['0', 500],
+  ['2147483648', 60_000],
+  ['9'.repeat(400), 60_000],
+])('a retry of %s ms is kept between half a second and a minute', (asked, kept) => {
+  const parser = new EventStreamParser();
+  parser.push(`retry: ${asked}\n`);
+  expect(parser.retry).toBe(kept);
+});
