@@ -75,6 +75,10 @@ const ENDINGS = {
 export class Lifecycle {
   #options;
   #backOff;
+  /** Of moves: a server that sends on whoever comes must not be asked without a pause. */
+  #moves;
+  /** When the last move was made, in ms. */
+  #movedAt = Number.NEGATIVE_INFINITY;
   /** @type {State<Name | CommonState>} */
   #state = { name: 'idle' };
   #stopped = new AbortController();
@@ -95,6 +99,7 @@ export class Lifecycle {
   constructor(options) {
     this.#options = options;
     this.#backOff = new BackOff(options.backOff);
+    this.#moves = new BackOff(options.backOff);
   }
 
   get state() {
@@ -222,26 +227,39 @@ export class Lifecycle {
   }
 
   /**
-   * Opens the connection that comes after one that still plays: where it was told to go, else where it went at first.
+   * Opens the connection that comes after one that still plays: where it was told to go, else where it went at first. At
+   * once, but for a move that soon follows another one: that waits, ever longer.
    * @param {Connection} old
    * @param {string} to
    * @returns {Promise<Connection | undefined>} undefined: the old one ended first
    */
   async #openBeside(old, to) {
-    const backOff = new BackOff(this.#options.backOff);
+    if (performance.now() - this.#movedAt >= STEADY) this.#moves.reset();
+    else await this.#waitBeside(old, this.#moves.next());
     let url = to;
     while (!old.signal.aborted) {
       try {
         const next = await this.#connect(url);
         await Promise.race([next.started, old.ended, this.#sleep(MOVING)]);
-        if (!this.#attempt.signal.aborted) return next;
+        if (!this.#attempt.signal.aborted) {
+          this.#movedAt = performance.now();
+          return next;
+        }
         next.close();
       } catch (error) {
         url = this.#options.url;
-        await Promise.race([old.ended, this.#sleep(backOff.next(askedWait(error)))]);
+        await this.#waitBeside(old, this.#moves.next(askedWait(error)));
       }
     }
     return undefined;
+  }
+
+  /**
+   * @param {Connection} old ends the wait with itself
+   * @param {number} wait ms
+   */
+  async #waitBeside(old, wait) {
+    await Promise.race([old.ended, this.#sleep(wait)]);
   }
 
   /** @param {Outcome} outcome */

@@ -239,3 +239,48 @@ test('the old connection that ends while nothing else can be had is followed by 
   expect(urls).toEqual(['first', 'elsewhere', 'first', 'first']);
   expect(names().at(-1)).toBe('connecting');
 });
+
+test('a server that sends on whoever comes is asked ever more slowly, and at once after 30 s of peace', async () => {
+  const { lifecycle, connections, settle, urls } = start();
+  await settle();
+  const moveOn = async () => {
+    lifecycle.move('elsewhere');
+    await settle();
+  };
+  const begun = async () => {
+    connections.at(-1)?.say('flowing');
+    await settle();
+  };
+  await begun();
+  await moveOn();
+  expect(urls).toHaveLength(2);
+  for (const wait of [1_000, 2_000, 4_000]) {
+    await begun();
+    const before = urls.length;
+    await moveOn();
+    await vi.advanceTimersByTimeAsync(wait - 1);
+    expect(urls).toHaveLength(before);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(urls).toHaveLength(before + 1);
+  }
+  await begun();
+  await vi.advanceTimersByTimeAsync(30_000);
+  await moveOn();
+  expect(urls).toHaveLength(6);
+});
+
+test('the old connection that ends while a move waits is followed by a try as ever', async () => {
+  const { lifecycle, connections, settle, names, urls } = start();
+  await settle();
+  lifecycle.move('elsewhere');
+  await settle();
+  connections[1]?.say('flowing');
+  await settle();
+  lifecycle.move('elsewhere');
+  await settle();
+  connections[1]?.end('server');
+  await settle();
+  expect(names().at(-1)).toBe('waiting');
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(urls).toEqual(['first', 'elsewhere', 'first']);
+});
