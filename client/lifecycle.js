@@ -88,8 +88,11 @@ export class Lifecycle {
   #connection;
   /** Ends the present wait. */
   #wake = () => {};
-  /** @type {(url: string) => void} */
-  #move = () => {};
+  /**
+   * Where each connection was told to go: also one that is still opened beside the one that plays.
+   * @type {WeakMap<Connection, PromiseWithResolvers<string>>}
+   */
+  #told = new WeakMap();
   /** The page was left; in the back-forward cache it waits to be shown again. @type {PromiseWithResolvers<void> | undefined} */
   #away;
   /** @type {Promise<void> | undefined} */
@@ -123,10 +126,11 @@ export class Lifecycle {
 
   /**
    * Goes over to another place. What plays goes on until media comes from there.
+   * @param {Connection} connection that was told to; it goes once
    * @param {string} url
    */
-  move(url) {
-    this.#move(url);
+  move(connection, url) {
+    this.#toldTo(connection).resolve(url);
   }
 
   /**
@@ -185,14 +189,10 @@ export class Lifecycle {
     try {
       for (;;) {
         this.#adopt(connection);
-        /** @type {PromiseWithResolvers<string>} */
-        const moved = Promise.withResolvers();
-        this.#move = moved.resolve;
         const outcome = await Promise.race([
           connection.ended.then((end) => ({ end })),
-          moved.promise.then((to) => ({ to })),
+          this.#toldTo(connection).promise.then((to) => ({ to })),
         ]);
-        this.#move = () => {};
         if ('end' in outcome) return outcome.end;
         const next = await this.#openBeside(connection, outcome.to);
         if (next === undefined) return await connection.ended;
@@ -204,6 +204,14 @@ export class Lifecycle {
       this.#connection = undefined;
       onConnection(undefined);
     }
+  }
+
+  /** @param {Connection} connection */
+  #toldTo(connection) {
+    /** @type {PromiseWithResolvers<string>} */
+    const told = this.#told.get(connection) ?? Promise.withResolvers();
+    this.#told.set(connection, told);
+    return told;
   }
 
   /** @param {string} url */
@@ -241,6 +249,7 @@ export class Lifecycle {
       try {
         const next = await this.#connect(url);
         await Promise.race([next.started, old.ended, this.#sleep(MOVING)]);
+        if (next.signal.aborted) throw new Error(ENDINGS[await next.ended]);
         if (!this.#attempt.signal.aborted) {
           this.#movedAt = performance.now();
           return next;

@@ -250,20 +250,23 @@ export class WhepPlayer {
       if (playback !== this.#shown) return;
       this.#options.onStats?.({ ...reading, ...facts, rid: this.#rids.get(reading.frameHeight) });
     };
-    listen(connection, { channel, names: EVENTS, onEvent: (event) => this.#onEvent(event) });
+    listen(connection, { channel, names: EVENTS, onEvent: (event) => this.#onEvent(event, connection) });
     const layer = this.#layer;
     // A stream that came back without that layer is better than none.
     if (layer !== undefined) chooseLayer(connection, layer).catch(() => {});
   }
 
-  /** @param {ServerEvent} event */
-  #onEvent(event) {
+  /**
+   * @param {ServerEvent} event
+   * @param {Connection} connection that heard it
+   */
+  #onEvent(event, connection) {
     const { data } = event;
     if (event.event === 'layers') this.#rids = ridsByHeight(data);
     if (event.event === 'reconnect') {
       const { url } = membersOf(data);
       const isUrl = typeof url === 'string' && /^https?:/.test(url) && URL.canParse(url);
-      this.#lifecycle.move(isUrl ? url : this.#options.url);
+      this.#lifecycle.move(connection, isUrl ? url : this.#options.url);
     }
     this.#options.onEvent?.(event);
   }

@@ -82,10 +82,15 @@ function start(
   });
   open.push(lifecycle);
   lifecycle.start();
+  /** Tells the newest connection to go elsewhere. */
+  const tell = (url: string) => {
+    const connection = connections.at(-1);
+    if (connection !== undefined) lifecycle.move(connection, url);
+  };
   const settle = () => vi.advanceTimersByTimeAsync(0);
   const names = () => states.map(({ name }) => name);
   const waits = () => states.flatMap(({ retryIn }) => (retryIn === undefined ? [] : [retryIn]));
-  return { lifecycle, states, connections, shown, urls, settle, names, waits };
+  return { lifecycle, tell, states, connections, shown, urls, settle, names, waits };
 }
 
 test('joins, plays, and is closed', async () => {
@@ -201,10 +206,10 @@ test('a network that is there again ends the wait', async () => {
 });
 
 test('moves without a gap: the old connection is closed when the new one has media', async () => {
-  const { lifecycle, connections, shown, settle, names } = start();
+  const { tell, connections, shown, settle, names } = start();
   await settle();
   connections[0]?.say('flowing');
-  lifecycle.move('elsewhere');
+  tell('elsewhere');
   await settle();
   expect(connections[1]?.url).toBe('elsewhere');
   expect(connections[0]?.signal.aborted).toBe(false);
@@ -216,10 +221,10 @@ test('moves without a gap: the old connection is closed when the new one has med
 });
 
 test('told to move to where nobody is, it goes to the first place, and plays on meanwhile', async () => {
-  const { lifecycle, connections, settle, urls } = start(['connect', new Unreachable('gone')]);
+  const { tell, connections, settle, urls } = start(['connect', new Unreachable('gone')]);
   await settle();
   connections[0]?.say('flowing');
-  lifecycle.move('elsewhere');
+  tell('elsewhere');
   await settle();
   expect(connections[0]?.signal.aborted).toBe(false);
   await vi.advanceTimersByTimeAsync(1_000);
@@ -228,9 +233,9 @@ test('told to move to where nobody is, it goes to the first place, and plays on 
 
 test('the old connection that ends while nothing else can be had is followed by tries as ever', async () => {
   const gone = () => new Unreachable('gone');
-  const { lifecycle, connections, settle, urls, names } = start(['connect', gone(), gone()]);
+  const { tell, connections, settle, urls, names } = start(['connect', gone(), gone()]);
   await settle();
-  lifecycle.move('elsewhere');
+  tell('elsewhere');
   await settle();
   connections[0]?.end('server');
   await settle();
@@ -241,10 +246,10 @@ test('the old connection that ends while nothing else can be had is followed by 
 });
 
 test('a server that sends on whoever comes is asked ever more slowly, and at once after 30 s of peace', async () => {
-  const { lifecycle, connections, settle, urls } = start();
+  const { tell, connections, settle, urls } = start();
   await settle();
   const moveOn = async () => {
-    lifecycle.move('elsewhere');
+    tell('elsewhere');
     await settle();
   };
   const begun = async () => {
@@ -270,17 +275,47 @@ test('a server that sends on whoever comes is asked ever more slowly, and at onc
 });
 
 test('the old connection that ends while a move waits is followed by a try as ever', async () => {
-  const { lifecycle, connections, settle, names, urls } = start();
+  const { tell, connections, settle, names, urls } = start();
   await settle();
-  lifecycle.move('elsewhere');
+  tell('elsewhere');
   await settle();
   connections[1]?.say('flowing');
   await settle();
-  lifecycle.move('elsewhere');
+  tell('elsewhere');
   await settle();
   connections[1]?.end('server');
   await settle();
   expect(names().at(-1)).toBe('waiting');
   await vi.advanceTimersByTimeAsync(1_000);
   expect(urls).toEqual(['first', 'elsewhere', 'first']);
+});
+
+test('a new connection that ends before it has media does not replace the one that plays', async () => {
+  const { tell, connections, shown, settle, names } = start();
+  await settle();
+  connections[0]?.say('flowing');
+  tell('elsewhere');
+  await settle();
+  connections[1]?.end('lost');
+  await settle();
+  expect(shown).toEqual([connections[0]]);
+  expect(connections[0]?.signal.aborted).toBe(false);
+  await vi.advanceTimersByTimeAsync(1_000);
+  connections[2]?.say('flowing');
+  await settle();
+  expect(shown).toEqual([connections[0], connections[2]]);
+  expect(connections[2]?.url).toBe('first');
+  expect(names()).toEqual(['joining', 'connecting', 'playing']);
+});
+
+test('a new connection that is told to go on before it has media does so', async () => {
+  const { tell, connections, settle, urls } = start();
+  await settle();
+  connections[0]?.say('flowing');
+  tell('elsewhere');
+  await settle();
+  tell('further');
+  connections[1]?.say('flowing');
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(urls).toEqual(['first', 'elsewhere', 'further']);
 });
