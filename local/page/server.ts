@@ -1,5 +1,6 @@
 // The local page's web server: static files, and what the page must know of the world.
 
+import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { extname } from 'node:path';
@@ -29,29 +30,14 @@ const PAGE = [
   'watch.js',
 ];
 
-const CLIENT = [
-  'index.js',
-  'back-off.js',
-  'connection.js',
-  'encodings.js',
-  'errors.js',
-  'fragment.js',
-  'lifecycle.js',
-  'link-header.js',
-  'server-events.js',
-  'session.js',
-  'statistics.js',
-  'whep-player.js',
-  'whip-publisher.js',
-];
+const CLIENT_FOLDER = new URL('../../client/', import.meta.url);
+/** As package.json there has it: every module. */
+const CLIENT = readdirSync(CLIENT_FOLDER).filter((name) => name.endsWith('.js'));
 
 /** By path. The page's own import of `../../../client/…` is `/client/…` for a browser: there is nothing above the root. */
 const FILES = new Map([
   ...PAGE.map((name): [string, URL] => [`/${name}`, new URL(`./public/${name}`, import.meta.url)]),
-  ...CLIENT.map((name): [string, URL] => [
-    `/client/${name}`,
-    new URL(`../../client/${name}`, import.meta.url),
-  ]),
+  ...CLIENT.map((name): [string, URL] => [`/client/${name}`, new URL(name, CLIENT_FOLDER)]),
   ['/', new URL('./public/index.html', import.meta.url)],
 ]);
 
