@@ -4,6 +4,7 @@
 import { Connection, gathered } from './connection.js';
 import { Refused, Unreachable } from './errors.js';
 import { isIceLite } from './fragment.js';
+import { useIceServers } from './ice-servers.js';
 import { Lifecycle } from './lifecycle.js';
 import { createEventChannel, listen } from './server-events.js';
 import { Session } from './session.js';
@@ -205,7 +206,8 @@ export class WhepPlayer {
       if (description.type === 'offer') {
         peer.close();
         for (const track of media.getTracks()) media.removeTrack(track);
-        peer = new RTCPeerConnection({ iceServers });
+        peer = new RTCPeerConnection();
+        useIceServers(peer, iceServers);
         peer.addEventListener('track', ({ track }) => media.addTrack(track));
         channel = hasDataSection(description.sdp) ? createEventChannel(peer) : undefined;
         await peer.setRemoteDescription(description);
@@ -214,7 +216,7 @@ export class WhepPlayer {
         await session.answer(sdpOf(peer), signal);
       } else {
         // For a restart, when the first try does not connect: candidates by these servers come too late for this one.
-        if (iceServers.length > 0) peer.setConfiguration({ iceServers });
+        useIceServers(peer, iceServers);
         await peer.setRemoteDescription(description);
       }
       signal.throwIfAborted();

@@ -4,6 +4,7 @@
 import { Connection } from './connection.js';
 import { encodingsFor, preferring } from './encodings.js';
 import { Refused } from './errors.js';
+import { useIceServers } from './ice-servers.js';
 import { Lifecycle } from './lifecycle.js';
 import { Session } from './session.js';
 import { checkedInterval, STATS_INTERVAL } from './statistics.js';
@@ -119,7 +120,7 @@ export class WhipPublisher {
       session = await Session.open({ url, token, offer: peer.localDescription?.sdp ?? '', signal });
       const { description, iceServers, region, node } = session;
       // For a restart, when the first try does not connect: candidates by these servers come too late for this one.
-      if (iceServers.length > 0) peer.setConfiguration({ iceServers });
+      useIceServers(peer, iceServers);
       await peer.setRemoteDescription(description);
       signal.throwIfAborted();
       const connection = new Connection({
