@@ -48,6 +48,12 @@ export interface MediaWorker {
   sessions: number;
 }
 
+/**
+ * Bytes of a worker's UDP socket, which all its sessions share, as far as the kernel allows (net.core.rmem_max). With
+ * Linux's own 208 KiB a burst of viewers' checks and reports is lost while the worker is busy, and with it sessions.
+ */
+const SOCKET_BUFFER = 4_194_304;
+
 /** Milliseconds between measurements of a worker's CPU and memory; more often would show noise. */
 const MEASURE_INTERVAL = 2_000;
 /** A worker that has not answered for this long, in ms, carries no media either. */
@@ -119,7 +125,7 @@ export class Workers {
     try {
       server = await worker.createWebRtcServer({
         listenInfos: sockets.flatMap((socket) => [
-          { protocol: 'udp', ...socket },
+          { protocol: 'udp', ...socket, sendBufferSize: SOCKET_BUFFER, recvBufferSize: SOCKET_BUFFER },
           { protocol: 'tcp', ...socket },
         ]),
       });
