@@ -13,6 +13,9 @@ const USAGE = `npm run conformance -- --whip URL --whep URL [--token TOKEN] [--f
   --junit FILE  writes the results as JUnit XML too
 `;
 
+/** ms for a server to answer at all. */
+const ANSWER_WITHIN = 15_000;
+
 const { values } = parseArgs({
   options: {
     whip: { type: 'string' },
@@ -30,6 +33,13 @@ if (!whip || !whep || !URL.canParse(whip) || !URL.canParse(whep) || !isCount) {
   process.exit(2);
 }
 
+for (const url of [whip, whep]) {
+  const why = await unreachable(url);
+  if (why === undefined) continue;
+  process.stderr.write(`conformance: nothing answers at ${url}: ${why}\n`);
+  process.exit(2);
+}
+
 const verdicts = await runConformance({ whip, whep, token, flood }, ({ row, result, why }) => {
   console.log(
     `${row.id.padEnd(9)} ${result} ${row.level.padEnd(7)} ${row.requirement}${why ? `\n          ${why}` : ''}`,
@@ -40,3 +50,14 @@ console.log(`\n${count('PASS')} passed, ${count('FAIL')} failed, ${count('SKIP')
 if (values.junit) await writeFile(values.junit, junit(verdicts));
 // libwebrtc keeps threads that would keep the process.
 process.exit(count('FAIL') > 0 ? 1 : 0);
+
+/** Why there is no answer, whatever it would be; undefined when there is one. */
+async function unreachable(url: string): Promise<string | undefined> {
+  try {
+    await fetch(url, { method: 'OPTIONS', signal: AbortSignal.timeout(ANSWER_WITHIN) });
+    return undefined;
+  } catch (error) {
+    const cause = error instanceof Error ? (error.cause ?? error) : error;
+    return cause instanceof Error ? cause.message : String(cause);
+  }
+}

@@ -3,7 +3,6 @@
 import { Failed, type Row, Skipped, type Target } from './row.ts';
 import { extensionRows } from './rows/extensions.ts';
 import { floodRows } from './rows/flood.ts';
-
 import { methodRows } from './rows/methods.ts';
 import { postRows } from './rows/post.ts';
 import { sessionRows } from './rows/session.ts';

@@ -64,6 +64,7 @@ async function main(): Promise<number> {
   console.table(memoryRows(result));
   const broken = [...result.broken, ...(values.path === undefined ? tooLarge(result) : [])];
   for (const what of broken) console.log(`BROKEN: ${what}\n`);
+  console.log(broken.length > 0 ? `${broken.length} broken` : 'nothing broke');
   return broken.length > 0 ? 1 : 0;
 }
 

@@ -2,6 +2,9 @@
 
 import type { AddressInfo, Server } from 'node:net';
 
+/** RFC 9293 section 3.1: 16 bits. */
+const MAX_PORT = 65_535;
+
 export interface ListenOptions {
   host: string;
   /** 0: any free one. */
@@ -17,6 +20,10 @@ export interface ListenOptions {
  * @throws Error that names the port and the option when it cannot be had.
  */
 export async function listen(server: Server, { host, port, what, option }: ListenOptions): Promise<number> {
+  if (port > MAX_PORT) {
+    const from = option === '' ? '' : `; choose a lower one with ${option}`;
+    throw new Error(`${what} cannot listen on ${host}:${port}: ports end at ${MAX_PORT}${from}`);
+  }
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject);
   try {
