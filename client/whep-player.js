@@ -6,6 +6,7 @@ import { Refused, Unreachable } from './errors.js';
 import { isIceLite } from './fragment.js';
 import { useIceServers } from './ice-servers.js';
 import { Lifecycle } from './lifecycle.js';
+import { reconnectUrl } from './reconnect-url.js';
 import { createEventChannel, listen } from './server-events.js';
 import { Session } from './session.js';
 import { checkedInterval, STATS_INTERVAL } from './statistics.js';
@@ -266,9 +267,7 @@ export class WhepPlayer {
     const { data } = event;
     if (event.event === 'layers') this.#rids = ridsByHeight(data);
     if (event.event === 'reconnect') {
-      const { url } = membersOf(data);
-      const isUrl = typeof url === 'string' && /^https?:/.test(url) && URL.canParse(url);
-      this.#lifecycle.move(connection, isUrl ? url : this.#options.url);
+      this.#lifecycle.move(connection, reconnectUrl(membersOf(data).url, this.#options.url));
     }
     this.#options.onEvent?.(event);
   }
