@@ -21,25 +21,23 @@ const limit = z.union(
  * Each is one process's: a warm function's and, behind all functions, a node's. Our own choice: none that a client who
  * behaves reaches, and none that takes more than half of what a region's API takes from all (500 requests a second).
  */
-export const rateLimits = z.strictObject(
-  {
-    /** WHIP POSTs from an address: a production site behind one NAT, all of whose encoders come back at once. */
-    publishPerAddress: limit.default({ burst: 50, perSecond: 10 }),
-    /** WHIP POSTs of one stream with one token: an encoder that tries again at once, or two that take it from each other. */
-    publishPerToken: limit.default({ burst: 10, perSecond: 1 }),
-    /** WHEP POSTs from an address: a venue's whole audience may be behind one NAT; 3,000 are in within a minute. */
-    playPerAddress: limit.default({ burst: 200, perSecond: 50 }),
-    /** PATCH and POST to sessions from an address: as the last, with five candidates each. */
-    changePerAddress: limit.default({ burst: 1_000, perSecond: 250 }),
-    /** PATCH and POST to one session: a browser has one request a candidate, some 20 at the most, and ICE restarts. */
-    changePerSession: limit.default({ burst: 50, perSecond: 10 }),
-  },
-  // A misspelt one among them.
-  {
-    error: ({ code }) =>
-      code === 'unrecognized_keys' ? `there are ${Object.keys(ALL_OFF).join(', ')}` : undefined,
-  },
-);
+const limits = {
+  /** WHIP POSTs from an address: a production site behind one NAT, all of whose encoders come back at once. */
+  publishPerAddress: limit.default({ burst: 50, perSecond: 10 }),
+  /** WHIP POSTs of one stream with one token: an encoder that tries again at once, or two that take it from each other. */
+  publishPerToken: limit.default({ burst: 10, perSecond: 1 }),
+  /** WHEP POSTs from an address: a venue's whole audience may be behind one NAT; 3,000 are in within a minute. */
+  playPerAddress: limit.default({ burst: 200, perSecond: 50 }),
+  /** PATCH and POST to sessions from an address: as the last, with five candidates each. */
+  changePerAddress: limit.default({ burst: 1_000, perSecond: 250 }),
+  /** PATCH and POST to one session: a browser has one request a candidate, some 20 at the most, and ICE restarts. */
+  changePerSession: limit.default({ burst: 50, perSecond: 10 }),
+};
+
+export const rateLimits = z.strictObject(limits, {
+  error: ({ code }) =>
+    code === 'unrecognized_keys' ? `there are ${Object.keys(limits).join(', ')}` : undefined,
+});
 export type RateLimits = z.output<typeof rateLimits>;
 export type LimitName = keyof RateLimits;
 

@@ -31,7 +31,7 @@ it('a port that is taken is named, with the option that chooses another', async 
 
 it('a port that there is not is named like one that is taken', async () => {
   await expect(listen(newServer(), { ...wanted, port: 65_536 })).rejects.toThrow(
-    /^the page cannot listen on 127.0.0.1:65536: .*; choose another with --page-port$/,
+    /^the page cannot listen on 127.0.0.1:65536: ports end at 65535; choose a lower one with --page-port$/,
   );
 });
 
