@@ -60,6 +60,8 @@ export class ViewerLayers {
   readonly #choice = new LayerChoice();
   #request: LayerRequest;
   #shown: Shown | undefined;
+  /** One after another: what a consumer prefers is known only when the worker has answered. */
+  #applying: Promise<void> = Promise.resolve();
 
   constructor(request: LayerRequest = {}) {
     this.#request = request;
@@ -144,8 +146,14 @@ export class ViewerLayers {
     });
   }
 
-  /** Prefers what is called for now. */
-  async apply(): Promise<void> {
+  /** Prefers what is called for by then. */
+  apply(): Promise<void> {
+    const applied = this.#applying.then(() => this.#apply());
+    this.#applying = applied.catch(() => undefined);
+    return applied;
+  }
+
+  async #apply(): Promise<void> {
     if (this.#shown === undefined) return;
     const { track, consumer, hasEstimate } = this.#shown;
     const wanted = this.preferred(track, hasEstimate);

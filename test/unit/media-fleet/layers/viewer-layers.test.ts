@@ -82,6 +82,13 @@ describe('a viewer of three layers', () => {
     expect(consumer.preferredLayers?.temporalLayer).toBe(2);
   });
 
+  it('that chooses twice at once gets what it chose last', async () => {
+    const layers = new ViewerLayers({ rid: 'l' });
+    const consumer = await show(layers);
+    await Promise.all([layers.choose({ rid: 'h' }, track), layers.choose({ rid: 'l' }, track)]);
+    expect(spatial(consumer)).toBe(0);
+  });
+
   it('that chooses while its consumer is made gets what it chose', async () => {
     const layers = new ViewerLayers();
     const shown = show(layers);
