@@ -1,28 +1,7 @@
 // What there is to hear of a stream: the newest of each kind, numbered, and no more often than is of use to anybody.
 
 import { EventEmitter } from 'node:events';
-
-/** A simulcast layer that comes. */
-export interface ActiveLayer {
-  /** Its rid; its place where the publisher named none. */
-  id: string;
-  /** 0 is the smallest. */
-  simulcastIdx: number;
-  /** Bits per second. */
-  bitrate: number;
-  /** In pixels, where they are known. */
-  width?: number;
-  height?: number;
-}
-
-/** The layers of a stream's video, in the shape that Millicast's players know. */
-export interface LayerReport {
-  active: ActiveLayer[];
-  /** Those that the publisher has announced and does not send. */
-  inactive: Pick<ActiveLayer, 'id' | 'simulcastIdx'>[];
-  /** What a player can ask for. */
-  layers: { encodingId: string; spatialLayerId: number; temporalLayerId: number }[];
-}
+import type { LayerReport } from '../layers/layer-report.ts';
 
 /** An event as the stream has it: `layers` still lacks the section's name, which is each viewer's own. */
 export type StreamEvent = { id: number } & (

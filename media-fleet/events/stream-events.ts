@@ -3,7 +3,7 @@
 import type { DataConsumer, Producer, Router, WebRtcTransport } from 'mediasoup/types';
 import type { Logger } from 'pino';
 import { reportLayers } from '../layers/layer-report.ts';
-import { layerBitrates, layerCounts, TrackLayers } from '../layers/track-layers.ts';
+import { layerBitrates, layerNames, TrackLayers } from '../layers/track-layers.ts';
 import type { StreamWord } from '../pulse.ts';
 import { EventChannels } from './event-channels.ts';
 import { EventLog } from './event-log.ts';
@@ -61,10 +61,8 @@ export class StreamEvents {
 
   async #lookAtLayers(video: Producer): Promise<void> {
     const bitrates = await layerBitrates(video);
-    const { rids, sizes } = TrackLayers.of(video);
-    const isSimulcast = (video.rtpParameters.encodings ?? []).length > 1;
-    const { temporal } = layerCounts(video);
-    const report = reportLayers({ rids, bitrates, temporal, isSimulcast, sizes });
+    const { sizes } = TrackLayers.of(video);
+    const report = reportLayers({ names: layerNames(video), bitrates, sizes });
     this.log.setLayers(report, performance.now());
   }
 }

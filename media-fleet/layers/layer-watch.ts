@@ -3,7 +3,7 @@
 import type { Producer, Router } from 'mediasoup/types';
 import type { Logger } from 'pino';
 import { lacksSizes, readPictureSizes } from './picture-sizes.ts';
-import { layerBitrates, layerCounts } from './track-layers.ts';
+import { layerBitrates, layerCount } from './track-layers.ts';
 import type { ViewerLayers } from './viewer-layers.ts';
 
 /** Between two looks, ms: libwebrtc reports on video once a second (its RTCP interval). */
@@ -56,7 +56,7 @@ export class LayerWatch {
 
   async #look(): Promise<void> {
     const { tracks, viewers } = this.#options;
-    const track = tracks().find((candidate) => !candidate.closed && layerCounts(candidate).spatial > 1);
+    const track = tracks().find((candidate) => !candidate.closed && layerCount(candidate) > 1);
     const followed = viewers().filter(({ isFollowed }) => isFollowed);
     if (track === undefined || followed.length === 0) return;
     const bitrates = await layerBitrates(track).catch((error: unknown) => {

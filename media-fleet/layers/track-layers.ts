@@ -1,6 +1,5 @@
 // A video track's layers: how many, how they are called, how large their pictures are, and what each takes now.
 
-import { parseScalabilityMode } from 'mediasoup';
 import type { Producer } from 'mediasoup/types';
 
 /** In pixels. */
@@ -23,33 +22,34 @@ export class TrackLayers {
     this.rids = rids;
   }
 
+  /** The layer's rid, its number where it has none. */
+  nameOf(layer: number): string {
+    return this.rids[layer] ?? String(layer);
+  }
+
   static of({ appData: { layers } }: Producer): TrackLayers {
     return layers instanceof TrackLayers ? layers : new TrackLayers([]);
   }
 }
 
-/** How many layers of each sort mediasoup can choose among; 1 where there is no choice. */
-export function layerCounts({ consumableRtpParameters: { encodings = [] } }: Producer): {
-  spatial: number;
-  temporal: number;
-} {
-  const { spatialLayers, temporalLayers } = parseScalabilityMode(encodings[0]?.scalabilityMode);
-  return { spatial: encodings.length > 1 ? encodings.length : spatialLayers, temporal: temporalLayers };
+/**
+ * A video's layers, lowest first, by the names under which viewers hear of them and ask for them. Those of a simulcast are
+ * streams of their own; layers inside of one stream (SVC) no signaling of WHIP announces, and mediasoup passes it on whole.
+ */
+export function layerNames(track: Producer): string[] {
+  const named = TrackLayers.of(track);
+  return Array.from({ length: layerCount(track) }, (_, layer) => named.nameOf(layer));
 }
 
-/** Bits per second that each spatial layer takes now, lowest first; 0 for one that is not sent. */
+/** How many layers mediasoup can choose among; 1 where there is no choice. */
+export const layerCount = ({ consumableRtpParameters: { encodings = [] } }: Producer): number =>
+  Math.max(1, encodings.length);
+
+/** Bits per second that each layer takes now, lowest first; 0 for one that is not sent. */
 export async function layerBitrates(track: Producer): Promise<number[]> {
   const stats = await track.getStats();
-  const { encodings = [] } = track.rtpParameters;
-  const { spatial, temporal } = layerCounts(track);
-  // mediasoup counts layers only where there are several.
-  if (spatial * temporal === 1) return [stats[0]?.bitrate ?? 0];
-  if (encodings.length < 2) {
-    // Layers of one RTP stream (SVC) are counted by `spatial.temporal`, the lower ones included.
-    const byLayer = stats[0]?.bitrateByLayer ?? {};
-    return Array.from({ length: spatial }, (_, layer) => byLayer[`${layer}.${temporal - 1}`] ?? 0);
-  }
-  return encodings.map(({ ssrc, rid }) => {
+  if (layerCount(track) === 1) return [stats[0]?.bitrate ?? 0];
+  return (track.rtpParameters.encodings ?? []).map(({ ssrc, rid }) => {
     const layer = stats.find((stat) => (rid === undefined ? stat.ssrc === ssrc : stat.rid === rid));
     return layer?.bitrate ?? 0;
   });

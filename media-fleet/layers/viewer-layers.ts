@@ -4,7 +4,7 @@ import type { Consumer, ConsumerLayers, ConsumerStat, Producer, RtpCapabilities 
 import type { LayerRequest } from '#routing/node-messages.ts';
 import { Problem } from '#routing/problem.ts';
 import { LayerChoice, type LinkReading } from './layer-choice.ts';
-import { layerCounts, TrackLayers } from './track-layers.ts';
+import { layerCount, layerNames, TrackLayers } from './track-layers.ts';
 
 /** RFC 3550 section 6.4.1: the fraction lost is in 256ths. */
 const FRACTION = 256;
@@ -69,14 +69,10 @@ export class ViewerLayers {
 
   /** What a consumer of this track must prefer from its first packet on; undefined where there is nothing to choose. */
   preferred(track: Producer, hasEstimate: boolean): ConsumerLayers | undefined {
-    const { spatial, temporal } = layerCounts(track);
-    if (spatial * temporal === 1) return undefined;
-    const { temporalLayerId = temporal - 1, maxTemporalLayerId = temporal - 1 } = this.#request;
-    const carried = hasEstimate ? spatial - 1 : this.#choice.layer;
-    return {
-      spatialLayer: Math.min(this.#pinned(track) ?? carried, this.#limit(track)),
-      temporalLayer: Math.min(temporalLayerId, maxTemporalLayerId, temporal - 1),
-    };
+    const count = layerCount(track);
+    if (count === 1) return undefined;
+    const carried = hasEstimate ? count - 1 : this.#choice.layer;
+    return { spatialLayer: Math.min(this.#pinned(track) ?? carried, this.#limit(track)) };
   }
 
   /** The viewer is shown this now. It may have chosen anew since the consumer was asked for. */
@@ -158,9 +154,7 @@ export class ViewerLayers {
     const { track, consumer, hasEstimate } = this.#shown;
     const wanted = this.preferred(track, hasEstimate);
     if (wanted === undefined || consumer.closed) return;
-    const present = consumer.preferredLayers;
-    if (present?.spatialLayer === wanted.spatialLayer && present.temporalLayer === wanted.temporalLayer)
-      return;
+    if (consumer.preferredLayers?.spatialLayer === wanted.spatialLayer) return;
     await consumer.setPreferredLayers(wanted).catch((error: unknown) => {
       // The next consumer is made with what is preferred by then.
       if (!consumer.closed) throw error;
@@ -170,12 +164,12 @@ export class ViewerLayers {
   /** The layer that was asked for, where the track has it. */
   #pinned(track: Producer): number | undefined {
     const { encodingId, rid = encodingId, spatialLayerId } = this.#request;
-    const layer = rid === undefined ? spatialLayerId : TrackLayers.of(track).rids.indexOf(rid);
-    return layer !== undefined && layer >= 0 && layer < layerCounts(track).spatial ? layer : undefined;
+    const layer = rid === undefined ? spatialLayerId : layerNames(track).indexOf(rid);
+    return layer !== undefined && layer >= 0 && layer < layerCount(track) ? layer : undefined;
   }
 
   #limit(track: Producer): number {
-    const highest = layerCounts(track).spatial - 1;
+    const highest = layerCount(track) - 1;
     return Math.min(this.#request.maxSpatialLayerId ?? highest, this.#fitting(track));
   }
 
@@ -186,7 +180,7 @@ export class ViewerLayers {
 
   /** The highest layer whose pictures are known to be small enough; the lowest when none is. */
   #fitting(track: Producer): number {
-    const highest = layerCounts(track).spatial - 1;
+    const highest = layerCount(track) - 1;
     if (!this.limitsSize) return highest;
     const { maxHeight = Number.POSITIVE_INFINITY, maxWidth = Number.POSITIVE_INFINITY } = this.#request;
     const fitting = [...TrackLayers.of(track).sizes]
@@ -201,14 +195,11 @@ function requireLayer(
   { encodingId, rid = encodingId, spatialLayerId = 0, temporalLayerId = 0 }: LayerRequest,
   track: Producer,
 ): void {
-  const { rids } = TrackLayers.of(track);
-  const { spatial, temporal } = layerCounts(track);
+  const names = layerNames(track);
   const refuse = (asked: string, has: string) =>
     new Problem(422, 'unknown-layer', `the stream's video has no ${asked}; it has ${has}`);
-  if (rid !== undefined && !rids.includes(rid)) {
-    throw refuse(`layer ${rid}`, rids.length === 0 ? 'no layers with names' : rids.join(', '));
-  }
-  if (spatialLayerId >= spatial) throw refuse(`spatial layer ${spatialLayerId}`, `${spatial}, from 0 on`);
-  if (temporalLayerId >= temporal)
-    throw refuse(`temporal layer ${temporalLayerId}`, `${temporal}, from 0 on`);
+  if (rid !== undefined && !names.includes(rid)) throw refuse(`layer ${rid}`, names.join(', '));
+  if (spatialLayerId >= names.length)
+    throw refuse(`spatial layer ${spatialLayerId}`, `${names.length}, from 0 on`);
+  if (temporalLayerId > 0) throw refuse(`temporal layer ${temporalLayerId}`, '1, from 0 on');
 }

@@ -1,7 +1,8 @@
 // What is news of a stream, what is too often or too small to be, and what a latecomer hears.
 
 import { beforeEach, expect, it } from 'vitest';
-import { EventLog, type LayerReport, type StreamEvent } from '#media-fleet/events/event-log.ts';
+import { EventLog, type StreamEvent } from '#media-fleet/events/event-log.ts';
+import type { LayerReport } from '#media-fleet/layers/layer-report.ts';
 
 let log: EventLog;
 let told: StreamEvent[];

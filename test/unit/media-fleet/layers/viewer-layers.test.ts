@@ -2,7 +2,8 @@
 
 import type { Consumer, Producer, RtpCapabilities, WebRtcTransport } from 'mediasoup/types';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { layerBitrates, layerCounts, TrackLayers } from '#media-fleet/layers/track-layers.ts';
+import { reportLayers } from '#media-fleet/layers/layer-report.ts';
+import { layerBitrates, layerCount, layerNames, TrackLayers } from '#media-fleet/layers/track-layers.ts';
 import { type Counted, givesEstimate, reported, ViewerLayers } from '#media-fleet/layers/viewer-layers.ts';
 import { publish } from '#media-fleet/publication.ts';
 import { readOffer } from '#media-fleet/sdp/offer.ts';
@@ -129,6 +130,29 @@ describe('a viewer of three layers', () => {
     expect(spatial(await show(layers, same))).toBe(1);
   });
 
+  it.each([
+    [
+      'a simulcast',
+      offerText('chromium-simulcast').replace(/2001/g, '2003').replace(/2002/g, '2004'),
+      ['l', 'm', 'h'],
+    ],
+    ['one without names', plainOffer([/2001/g, '2003'], [/2002/g, '2004']), ['0']],
+  ])('gets every layer that it hears of, of %s', async (_, offer, names) => {
+    const shown = await videoOf(offer);
+    const heard = reportLayers({
+      names: layerNames(shown),
+      bitrates: SENT,
+      sizes: TrackLayers.of(shown).sizes,
+    });
+    expect(heard.layers.map(({ encodingId }) => encodingId)).toEqual(names);
+    const layers = new ViewerLayers();
+    await show(layers, shown);
+    for (const layer of heard.layers) await layers.choose(layer, shown);
+    await expect(layers.choose({ rid: String(names.length) }, shown)).rejects.toThrow(
+      `no layer ${names.length}; it has ${names.join(', ')}`,
+    );
+  });
+
   it('has the highest layer whose pictures are low enough, the lowest until they are known', async () => {
     const layers = new ViewerLayers({ maxHeight: 400 });
     const consumer = await show(layers, track, true);
@@ -177,7 +201,8 @@ describe('a track’s layers', () => {
     });
     if (pipeProducer === undefined) throw new Error('no pipe');
     expect(TrackLayers.of(pipeProducer)).toBe(TrackLayers.of(track));
-    expect(layerCounts(pipeProducer)).toEqual({ spatial: 3, temporal: 3 });
+    expect(layerCount(pipeProducer)).toBe(3);
+    expect(layerNames(pipeProducer)).toEqual(['l', 'm', 'h']);
     other.close();
   });
 
