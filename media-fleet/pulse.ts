@@ -2,6 +2,7 @@
 
 import { EventEmitter } from 'node:events';
 import type { Consumer, DirectTransport, Producer, Router } from 'mediasoup/types';
+import { payloadOf, RTP_HEADER } from './rtp-packet.ts';
 
 /**
  * What a beat says. Down a leg: `alive`, look for a parent again (`superseded`), the stream is over (`ended`).
@@ -29,8 +30,6 @@ export interface StreamWord {
 
 const TYPES: readonly PulseType[] = ['alive', 'superseded', 'ended', 'bye'];
 
-/** RFC 3550 section 5.1: a header of 12 bytes without extension or CSRC. */
-const RTP_HEADER = 12;
 /** One byte for the type, four each for the viewers and the generation. */
 const BEAT_LENGTH = 9;
 /**
@@ -126,30 +125,19 @@ export class PulseListener extends EventEmitter<{ beat: [Beat] }> {
   }
 }
 
-/** The payload stands at the packet's end; mediasoup may have put header extensions before it. */
+/** Nodes of earlier releases send a beat alone. */
 function readBeat(packet: Buffer): Beat | undefined {
-  if (packet.length < RTP_HEADER + BEAT_LENGTH) return undefined;
-  const at = packet.length - BEAT_LENGTH;
-  const type = TYPES[packet.readUInt8(at)];
+  const payload = payloadOf(packet);
+  const at = payload.length - BEAT_LENGTH;
+  if (at < 0) return undefined;
+  const type = TYPES[payload.readUInt8(at)];
   if (type === undefined) return undefined;
-  const beat = { type, viewers: packet.readUInt32BE(at + 1), generation: packet.readUInt32BE(at + 5) };
-  const word = readWord(packet, at);
-  return word === undefined ? beat : { ...beat, word };
+  const beat = { type, viewers: payload.readUInt32BE(at + 1), generation: payload.readUInt32BE(at + 5) };
+  return at < WORD_LENGTH ? beat : { ...beat, word: readWord(payload) };
 }
 
-/** Undefined where the payload is a beat alone. @param end where the beat begins. */
-function readWord(packet: Buffer, end: number): StreamWord | undefined {
-  const at = payloadOf(packet);
-  if (at === undefined || end - at < WORD_LENGTH) return undefined;
-  const flags = packet.readUInt8(at);
-  const total = (flags & HAS_TOTAL) === 0 ? undefined : packet.readUInt32BE(at + 1);
+function readWord(payload: Buffer): StreamWord {
+  const flags = payload.readUInt8(0);
+  const total = (flags & HAS_TOTAL) === 0 ? undefined : payload.readUInt32BE(1);
   return { isLive: (flags & IS_LIVE) !== 0, total };
-}
-
-/** Where a packet's payload begins (RFC 3550 sections 5.1 and 5.3.1); undefined when its header is cut short. */
-function payloadOf(packet: Buffer): number | undefined {
-  const first = packet.readUInt8(0);
-  const extension = RTP_HEADER + 4 * (first & 0x0f);
-  if ((first & 0x10) === 0) return extension;
-  return packet.length < extension + 4 ? undefined : extension + 4 + 4 * packet.readUInt16BE(extension + 2);
 }

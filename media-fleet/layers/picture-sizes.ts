@@ -1,14 +1,12 @@
 // Reads the picture sizes of a track's layers on this node, where somebody limits them: no signaling tells them.
 
 import type { Producer, Router } from 'mediasoup/types';
+import { payloadOf, RTP_HEADER } from '../rtp-packet.ts';
 import { isReadable, pictureSize } from './picture-size.ts';
 import { TrackLayers } from './track-layers.ts';
 
 /** For the key frames of all layers to come, ms: one is asked for at once, and a publisher may keep to its interval. */
 const WITHIN = 2_000;
-
-/** RFC 3550 section 5.1. */
-const HEADER = 12;
 
 /** Whether the sizes of these layers are wanting, and can be read. */
 export function lacksSizes(track: Producer, layers: readonly number[]): boolean {
@@ -42,7 +40,7 @@ export async function readPictureSizes(
     consumer.on('transportclose', over.resolve);
     consumer.on('producerclose', over.resolve);
     consumer.on('rtp', (packet) => {
-      if (packet.length < HEADER) return;
+      if (packet.length < RTP_HEADER) return;
       const layer = layerOf.get(packet.readUInt32BE(8));
       const size = layer === undefined ? undefined : pictureSize(mimeType, payloadOf(packet));
       if (layer === undefined || size === undefined) return;
@@ -57,12 +55,3 @@ export async function readPictureSizes(
 }
 
 const mimeTypeOf = ({ rtpParameters: { codecs } }: Producer): string => codecs[0]?.mimeType ?? '';
-
-/** What a packet carries behind its header, contributing sources and extensions, without its padding (RFC 3550 section 5). */
-export function payloadOf(packet: Buffer): Buffer {
-  const first = packet[0] ?? 0;
-  let from = HEADER + 4 * (first & 0x0f);
-  if (first & 0x10 && packet.length >= from + 4) from += 4 + 4 * packet.readUInt16BE(from + 2);
-  const padding = first & 0x20 ? (packet.at(-1) ?? 0) : 0;
-  return packet.subarray(from, Math.max(from, packet.length - padding));
-}

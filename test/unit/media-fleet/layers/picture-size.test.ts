@@ -3,7 +3,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isReadable, pictureSize } from '#media-fleet/layers/picture-size.ts';
-import { payloadOf } from '#media-fleet/layers/picture-sizes.ts';
 
 const hex = (text: string) => Buffer.from(text.replaceAll(/\s/g, ''), 'hex');
 
@@ -114,20 +113,4 @@ it('says of which codecs it can tell', () => {
     true,
     false,
   ]);
-});
-
-it('a packet’s payload is what stands behind its sources and extensions, without its padding', () => {
-  const plain = '8060 0001 00000001 00000002';
-  expect(payloadOf(hex(`${plain} aabb`))).toEqual(hex('aabb'));
-  expect(payloadOf(hex('b260 0001 00000001 00000002 00000003 00000004 bede0001 10aa0000 aabb 0002'))).toEqual(
-    hex('aabb'),
-  );
-});
-
-it('no packet does harm', () => {
-  fc.assert(
-    fc.property(fc.uint8Array({ minLength: 12, maxLength: 60 }), (packet) => {
-      expect(payloadOf(Buffer.from(packet)).length).toBeLessThanOrEqual(packet.length - 12);
-    }),
-  );
 });
