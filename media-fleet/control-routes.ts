@@ -99,7 +99,7 @@ export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
       handle: async ({ params, body }) => {
         const { layer } = parse(layerMessage, body, 'layer');
         changes(params.id);
-        await streams.chooseLayer(params.id ?? '', layer);
+        await streams.viewer(params.id ?? '').chooseLayer(layer);
         return { v: 1 };
       },
     },

@@ -4,7 +4,6 @@ import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import { type Claim, isHeld, type OriginClaim, sameHolder } from '#routing/claims.ts';
 import type {
-  LayerRequest,
   LegAnswer,
   LegRequest,
   Notice,
@@ -155,14 +154,6 @@ export class Streams {
     const session = this.session(id);
     if (!(session instanceof Viewer)) throw nothingOffered();
     await session.answer(text);
-  }
-
-  /**
-   * A player chooses the layer of its video.
-   * @throws Problem 404 when the session has ended, 422 when it has no such section or layer.
-   */
-  async chooseLayer(id: string, layer: LayerRequest): Promise<void> {
-    await this.viewer(id).chooseLayer(layer);
   }
 
   /** @throws Problem 404, which for a while tells a publisher that another one took its place. */
