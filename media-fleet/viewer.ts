@@ -10,7 +10,7 @@ import { ViewerEvents } from './events/viewer-events.ts';
 import { givesEstimate, ViewerLayers } from './layers/viewer-layers.ts';
 import type { AnsweredCodec, AnsweredMedia } from './sdp/answer.ts';
 import { answeredSections } from './sdp/counter-offer.ts';
-import { type Offer, type OfferedCodec, type OfferedMedia, readOffer } from './sdp/offer.ts';
+import { type Offer, type OfferedCodec, type OfferedMedia, readAnswer } from './sdp/offer.ts';
 import { Session, type SessionOptions } from './session.ts';
 
 /** What a viewer gets of a stream: the layout its outlet must have, and what its answer says. */
@@ -194,7 +194,7 @@ export class Viewer extends Session {
     if (this.#sections.length > 0) {
       throw nothingOffered();
     }
-    const answer = readOffer(text, { data: true });
+    const answer = readAnswer(text);
     this.#sections = answeredSections(answer, this.#offered, this.#wanted);
     this.learn(answer);
     await Promise.all([this.transport.connect({ dtlsParameters: answer.dtls }), this.show(this.#wanted)]);

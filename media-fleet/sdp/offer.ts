@@ -97,13 +97,32 @@ const fingerprint = z.object({
  * @throws Problem 400 when it is not SDP, 422 when it is SDP that WHIP and WHEP do not allow (RFC 9725 section 4.4).
  */
 export function readOffer(text: string, { data: takesData = false } = {}): Offer {
+  return readDescription(text, takesData, () => true);
+}
+
+/**
+ * Reads an answer to an offer of ours. A section that it refuses, by port 0 (RFC 3264 section 6), counts as not there.
+ * @throws Problem as {@link readOffer} does, and 422 when it refuses every section.
+ */
+export function readAnswer(text: string): Offer {
+  return readDescription(text, true, ({ port }) => port !== 0);
+}
+
+function readDescription(
+  text: string,
+  takesData: boolean,
+  isTaken: (section: MediaSection) => boolean,
+): Offer {
   if (!LINES.test(text)) throw malformed('is not SDP: every line is <letter>=<value> and the first is v=0');
   if (text.split('\n').some((line) => line.length > MAX_LINE))
     throw malformed(`has a line of more than ${MAX_LINE} characters`);
   const session = sdpTransform.parse(text);
   if (session.media.length === 0) throw malformed('has no media section (m= line)');
 
-  const sections = session.media.map((section, index) => ({ section, index }));
+  const sections = session.media
+    .map((section, index) => ({ section, index }))
+    .filter(({ section }) => isTaken(section));
+  if (sections.length === 0) throw unusable('refuses every section (port 0)');
   const isData = ({ section }: (typeof sections)[number]) => takesData && section.type === 'application';
   const media = sections.filter((one) => !isData(one)).map(({ section, index }) => readMedia(section, index));
   const [data, ...moreData] = sections.filter(isData).map(({ section, index }) => readData(section, index));
@@ -120,7 +139,7 @@ export function readOffer(text: string, { data: takesData = false } = {}): Offer
   }
 
   // With BUNDLE the first section's transport is everyone's (RFC 8843 section 7.1.3); it may stand at session level.
-  const first = session.media[0];
+  const first = sections[0]?.section;
   const usernameFragment = first?.iceUfrag ?? session.iceUfrag;
   const password = first?.icePwd ?? session.icePwd;
   if (!usernameFragment || !password) throw malformed('has no a=ice-ufrag and a=ice-pwd');

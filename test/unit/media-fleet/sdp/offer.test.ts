@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { type OfferedMedia, readOffer, taggedSection } from '#media-fleet/sdp/offer.ts';
+import { type OfferedMedia, readAnswer, readOffer, taggedSection } from '#media-fleet/sdp/offer.ts';
 import { Problem } from '#routing/problem.ts';
 import { DATA_SECTION, OFFERS, offerText, PUBLISHERS, plainOffer, VIEWERS } from './offers.ts';
 
@@ -451,6 +451,26 @@ it('a data channel is read where it may be offered, and stays out of the media',
   expect(media).toEqual(readOffer(plainOffer()).media);
   expect(() => readOffer(withData())).toThrow(
     expect.objectContaining({ status: 422, message: expect.stringContaining('application') }),
+  );
+});
+
+it('an answer may refuse a section, the first of all included', () => {
+  const refusing = (kind: string, bundle: string) =>
+    withData().replace(`m=${kind} 9`, `m=${kind} 0`).replace('BUNDLE 0 1 2', `BUNDLE ${bundle}`);
+  const { data, media } = readAnswer(refusing('application', '0 1'));
+  expect([data, media]).toEqual([undefined, readOffer(plainOffer()).media]);
+
+  // A section that is refused says nothing of the transport.
+  const answer = refusing('audio', '1 2');
+  const transport = /a=ice-ufrag.+?(?=a=rtcp-mux)/s.exec(answer)?.[0] ?? '';
+  const silent = readAnswer(answer.replace(transport, '').replace('a=mid:1', `${transport}a=mid:1`));
+  expect([silent.media.map(({ kind }) => kind), silent.data?.index]).toEqual([['video'], 2]);
+  expect(taggedSection(silent)).toMatchObject({ kind: 'video', mid: '1' });
+});
+
+it('an answer that refuses every section is a 422', () => {
+  expect(() => readAnswer(plainOffer([/^m=(\w+) 9/gm, 'm=$1 0']))).toThrow(
+    expect.objectContaining({ status: 422, message: expect.stringContaining('every section') }),
   );
 });
 
