@@ -2,13 +2,16 @@
 
 import type { Producer, Router } from 'mediasoup/types';
 import type { Logger } from 'pino';
-import { lacksSizes, readPictureSizes } from './picture-sizes.ts';
+import { hasReadableSizes, readPictureSizes } from './picture-sizes.ts';
 import { layerBitrates, layerCount } from './track-layers.ts';
 import type { ViewerLayers } from './viewer-layers.ts';
 
 /** Between two looks, ms: libwebrtc reports on video once a second (its RTCP interval). */
 const INTERVAL = 1_000;
-/** Before the sizes of a track's pictures are tried again that could not be read, ms. */
+/**
+ * Before the sizes of a track's pictures are read again, ms: a publisher may resize its source at any time, but each reading
+ * costs it a key frame, and so does what could not be read.
+ */
 const READ_AGAIN = 10_000;
 
 export interface LayerWatchOptions {
@@ -69,10 +72,10 @@ export class LayerWatch {
     await Promise.all(followed.map((viewer) => viewer.look(bitrates, at)));
   }
 
-  /** The sizes of the layers that are sent, once a track; a layer that is sent later is read then. */
+  /** The sizes of the layers that are sent, again and again: a layer may come later, and a publisher's source be resized. */
   async #readSizes(track: Producer, bitrates: readonly number[], at: number): Promise<void> {
     const sent = bitrates.flatMap((bitrate, layer) => (bitrate > 0 ? [layer] : []));
-    if (!lacksSizes(track, sent)) return;
+    if (sent.length === 0 || !hasReadableSizes(track)) return;
     if (this.#read?.track === track && at - this.#read.at < READ_AGAIN) return;
     this.#read = { track, at };
     const { hub, viewers, log } = this.#options;

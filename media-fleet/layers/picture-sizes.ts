@@ -8,15 +8,12 @@ import { TrackLayers } from './track-layers.ts';
 /** For the key frames of all layers to come, ms: one is asked for at once, and a publisher may keep to its interval. */
 const WITHIN = 2_000;
 
-/** Whether the sizes of these layers are wanting, and can be read. */
-export function lacksSizes(track: Producer, layers: readonly number[]): boolean {
-  const { sizes } = TrackLayers.of(track);
-  return isReadable(mimeTypeOf(track)) && layers.some((layer) => !sizes.has(layer));
-}
+/** Whether the sizes of this track's pictures can be read. */
+export const hasReadableSizes = (track: Producer): boolean => isReadable(mimeTypeOf(track));
 
 /**
  * Until every one of these layers has had a key frame, every packet of the track comes into this process, some hundred a
- * second. It costs the publisher one key frame. What does not come in {@link WITHIN} ms stays unknown.
+ * second. It costs the publisher one key frame. What does not come in {@link WITHIN} ms stays as it was known, or unknown.
  */
 export async function readPictureSizes(
   track: Producer,
@@ -35,6 +32,7 @@ export async function readPictureSizes(
       enableRtx: false,
     });
     const layerOf = new Map(consumer.rtpParameters.encodings?.map(({ ssrc }, layer) => [ssrc, layer]));
+    const read = new Set<number>();
     const over = Promise.withResolvers<void>();
     const timer = setTimeout(over.resolve, WITHIN);
     consumer.on('transportclose', over.resolve);
@@ -45,7 +43,8 @@ export async function readPictureSizes(
       const size = layer === undefined ? undefined : pictureSize(mimeType, payloadOf(packet));
       if (layer === undefined || size === undefined) return;
       sizes.set(layer, size);
-      if (layers.every((wanted) => sizes.has(wanted))) over.resolve();
+      read.add(layer);
+      if (layers.every((wanted) => read.has(wanted))) over.resolve();
     });
     await over.promise;
     clearTimeout(timer);
