@@ -1,5 +1,6 @@
 // A video track's layers: how many, how they are called, how large their pictures are, and what each takes now.
 
+import { parseScalabilityMode } from 'mediasoup';
 import type { Producer } from 'mediasoup/types';
 
 /** In pixels. */
@@ -44,6 +45,10 @@ export function layerNames(track: Producer): string[] {
 /** How many layers mediasoup can choose among; 1 where there is no choice. */
 export const layerCount = ({ consumableRtpParameters: { encodings = [] } }: Producer): number =>
   Math.max(1, encodings.length);
+
+/** Into how many temporal layers each of them may be divided; 1 where mediasoup has no choice. */
+export const temporalCount = ({ consumableRtpParameters: { encodings = [] } }: Producer): number =>
+  encodings.length > 1 ? parseScalabilityMode(encodings[0]?.scalabilityMode).temporalLayers : 1;
 
 /** Bits per second that each layer takes now, lowest first; 0 for one that is not sent. */
 export async function layerBitrates(track: Producer): Promise<number[]> {

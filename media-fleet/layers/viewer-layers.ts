@@ -4,7 +4,7 @@ import type { Consumer, ConsumerLayers, ConsumerStat, Producer, RtpCapabilities 
 import type { LayerRequest } from '#routing/node-messages.ts';
 import { Problem } from '#routing/problem.ts';
 import { LayerChoice, type LinkReading } from './layer-choice.ts';
-import { layerCount, layerNames, TrackLayers } from './track-layers.ts';
+import { layerCount, layerNames, TrackLayers, temporalCount } from './track-layers.ts';
 
 /** RFC 3550 section 6.4.1: the fraction lost is in 256ths. */
 const FRACTION = 256;
@@ -72,7 +72,12 @@ export class ViewerLayers {
     const count = layerCount(track);
     if (count === 1) return undefined;
     const carried = hasEstimate ? count - 1 : this.#choice.layer;
-    return { spatialLayer: Math.min(this.#pinned(track) ?? carried, this.#limit(track)) };
+    const highest = temporalCount(track) - 1;
+    const { temporalLayerId = highest, maxTemporalLayerId = highest } = this.#request;
+    return {
+      spatialLayer: Math.min(this.#pinned(track) ?? carried, this.#limit(track)),
+      temporalLayer: Math.min(temporalLayerId, maxTemporalLayerId, highest),
+    };
   }
 
   /** The viewer is shown this now. It may have chosen anew since the consumer was asked for. */
@@ -154,7 +159,9 @@ export class ViewerLayers {
     const { track, consumer, hasEstimate } = this.#shown;
     const wanted = this.preferred(track, hasEstimate);
     if (wanted === undefined || consumer.closed) return;
-    if (consumer.preferredLayers?.spatialLayer === wanted.spatialLayer) return;
+    const present = consumer.preferredLayers;
+    if (present?.spatialLayer === wanted.spatialLayer && present.temporalLayer === wanted.temporalLayer)
+      return;
     await consumer.setPreferredLayers(wanted).catch((error: unknown) => {
       // The next consumer is made with what is preferred by then.
       if (!consumer.closed) throw error;
@@ -201,5 +208,7 @@ function requireLayer(
   if (rid !== undefined && !names.includes(rid)) throw refuse(`layer ${rid}`, names.join(', '));
   if (spatialLayerId >= names.length)
     throw refuse(`spatial layer ${spatialLayerId}`, `${names.length}, from 0 on`);
-  if (temporalLayerId > 0) throw refuse(`temporal layer ${temporalLayerId}`, '1, from 0 on');
+  const temporal = temporalCount(track);
+  if (temporalLayerId >= temporal)
+    throw refuse(`temporal layer ${temporalLayerId}`, `${temporal}, from 0 on`);
 }
