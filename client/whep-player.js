@@ -3,18 +3,18 @@
 
 import { Connection, gathered } from './connection.js';
 import { Refused, Unreachable } from './errors.js';
+import { createEventChannel, listen } from './event-channel.js';
 import { isIceLite } from './fragment.js';
 import { useIceServers } from './ice-servers.js';
 import { Lifecycle } from './lifecycle.js';
 import { reconnectUrl } from './reconnect-url.js';
-import { createEventChannel, listen } from './server-events.js';
 import { Session } from './session.js';
 import { checkedInterval, STATS_INTERVAL } from './statistics.js';
 
 /** @import { BackOffOptions } from './back-off.js' */
 /** @import { Flow } from './connection.js' */
 /** @import { CommonState, State } from './lifecycle.js' */
-/** @import { ServerEvent } from './server-events.js' */
+/** @import { ServerEvent } from './server-event.js' */
 /** @import { Reading } from './statistics.js' */
 
 const LAYER = 'urn:ietf:params:whep:ext:core:layer';

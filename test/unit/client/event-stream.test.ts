@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { EventStreamParser } from '#client/server-events.js';
+import { EventStreamParser } from '#client/event-stream.js';
 
 const STREAM = [
   'retry: 2000\n\n',
@@ -40,4 +40,19 @@ test.each([
   const parser = new EventStreamParser();
   parser.push(`retry: ${asked}\n`);
   expect(parser.retry).toBe(kept);
+});
+
+test.each([
+  ['a line without end', 'data: ', 'x'.repeat(1_000)],
+  ['an event of lines without end', '', 'data:\n'.repeat(1_000)],
+])('%s is too long at 64 kB, and costs no event before it', (_, first, more) => {
+  const parser = new EventStreamParser();
+  expect(parser.push(`id: 5\ndata: whole\n\n${first}`)).toEqual([{ event: 'message', data: 'whole' }]);
+  for (let count = 0; count < 60; count += 1) parser.push(more);
+  expect(parser.isTooLong).toBe(false);
+  for (let count = 0; count < 6; count += 1) parser.push(more);
+  expect(parser.isTooLong).toBe(true);
+  parser.end();
+  expect(parser.isTooLong).toBe(false);
+  expect(parser.lastId).toBe('5');
 });
