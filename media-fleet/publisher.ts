@@ -8,6 +8,7 @@ import { FlowMeter } from './flow-meter.ts';
 import { OriginRole, type OriginRoleOptions } from './origin-role.ts';
 import { KEY_FRAME_REQUEST_DELAY, publish } from './publication.ts';
 import { readOffer } from './sdp/offer.ts';
+import { SendingWatch } from './sending-watch.ts';
 import { Session, type SessionEnd } from './session.ts';
 import type { Source } from './source.ts';
 import type { Stream } from './stream.ts';
@@ -56,17 +57,20 @@ export class Publisher extends EventEmitter<{ active: [Source]; standby: []; end
       ...options,
     });
     this.#role = role;
-    role.on('active', (claim) => this.emit('active', publisherSource(tracks, claim, connectedAt)));
+    const sending = new SendingWatch(tracks, options.log.child({ stream: stream.name }));
+    role.on('active', (claim) => this.emit('active', publisherSource(tracks, claim, connectedAt, sending)));
     role.on('standby', () => this.emit('standby'));
     role.on('lost', () => session.close('superseded'));
     let connectedAt = 0;
     // A POST that never becomes media claims nothing.
     session.once('connected', () => {
       connectedAt = performance.now();
+      sending.start();
       role.take();
     });
     session.once('end', (end) => {
       role.close();
+      sending.close();
       this.emit('end', end);
     });
   }
@@ -127,6 +131,7 @@ const publisherSource = (
   tracks: readonly Producer[],
   { region, nodeId, epoch }: OriginClaim,
   connectedAt: number,
+  sending: SendingWatch,
 ): Source => ({
   tracks,
   flowsAt: Math.max(connectedAt + KEY_FRAME_REQUEST_DELAY, performance.now() + GATHER),
@@ -134,5 +139,9 @@ const publisherSource = (
   origin: { region, nodeId, epoch },
   role: 'origin',
   parent: null,
+  get word() {
+    // How many watch the stream counts itself.
+    return { isLive: sending.isSending, total: undefined };
+  },
   leg: async () => null,
 });

@@ -22,7 +22,7 @@ export interface Source {
   readonly origin: { region: string; nodeId: string; epoch: number };
   readonly role: StreamReport['role'];
   readonly parent: StreamReport['parent'];
-  /** What the parent last said of the whole stream; nothing where a publisher is connected here. */
+  /** What the parent last said of the whole stream; where a publisher is connected here, whether it sends. */
   readonly word?: StreamWord | undefined;
   leg(): Promise<StreamReport['leg']>;
 }

@@ -379,7 +379,7 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
     return connected + this.children.viewers;
   }
 
-  /** Whether a publisher's media comes: a leg stays for a while when it does not. */
+  /** Whether a publisher's media comes: it may be connected and send nothing, and a leg stays for a while without one. */
   #isLive(): boolean {
     return this.#source !== undefined && (this.#source.word?.isLive ?? true);
   }

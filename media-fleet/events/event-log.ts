@@ -36,7 +36,7 @@ export class EventLog extends EventEmitter<{ event: [StreamEvent] }> {
   #layersAt = Number.NEGATIVE_INFINITY;
   #goneSince: number | undefined;
 
-  /** Whether a publisher's media comes. */
+  /** Whether a publisher's media comes, as far as the looks found it. */
   setLive(isLive: boolean, now: number): void {
     if (isLive) {
       this.#goneSince = undefined;
