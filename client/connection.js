@@ -75,6 +75,8 @@ export class Connection {
   #asked = false;
   /** @type {AbortController | undefined} the present try of a restart that is under way */
   #restarting;
+  /** Aborts when the network is another one: then also a try that the server has answered is over. */
+  #network = new AbortController();
 
   /** @param {ConnectionOptions} options */
   constructor({ peer, session, direction, statsInterval }) {
@@ -146,7 +148,11 @@ export class Connection {
       if (this.#flow === 'connecting') this.#restart();
     }, CONNECTING);
     signal.addEventListener('abort', () => clearTimeout(slow), { once: true });
-    this.#onNetworkChange(() => this.#restart());
+    this.#onNetworkChange(() => {
+      this.#network.abort();
+      this.#network = new AbortController();
+      this.#restart();
+    });
     if (!isIceLite(this.#remote) && this.session.canPatch) this.#trickle().catch(() => {});
   }
 
@@ -218,7 +224,10 @@ export class Connection {
     await this.session.trickle(writeFragment(this.peer.localDescription?.sdp ?? ''), signal);
   }
 
-  /** One at a time; who asks for one meanwhile has the present try begin anew. */
+  /**
+   * One at a time; who asks for one meanwhile has the present try begin anew. Once the server has answered it, only another
+   * network does.
+   */
   #restart() {
     if (this.#over.signal.aborted) return;
     if (this.#restarting !== undefined) {
@@ -246,16 +255,18 @@ export class Connection {
     for (;;) {
       const attempt = new AbortController();
       this.#restarting = attempt;
+      const network = this.#network.signal;
       try {
         await this.#restartOnce(AbortSignal.any([attempt.signal, this.#over.signal]));
-        return await this.#isMended();
+        const isMended = await this.#isMended(network);
+        if (!network.aborted || this.#over.signal.aborted) return isMended;
       } catch (error) {
         if (this.#over.signal.aborted || error instanceof Refused) throw error;
         // The server was not reached, so nothing is known. Media may flow again by itself meanwhile.
         await this.peer.setLocalDescription({ type: 'rollback' });
         if (attempt.signal.aborted) continue;
-        if (await this.#isHeardWithin(AGAIN)) return true;
-        if (performance.now() > deadline) return false;
+        if (await this.#isHeardWithin(AGAIN, network)) return true;
+        if (performance.now() > deadline && !network.aborted) return false;
       }
     }
   }
@@ -271,36 +282,47 @@ export class Connection {
     await peer.setRemoteDescription({ type: 'answer', sdp: this.#remote });
   }
 
-  /** Whether media, or the checks for it, go by our new credentials. */
-  async #isMended() {
+  /**
+   * Whether media, or the checks for it, go by our new credentials.
+   * @param {AbortSignal} network
+   */
+  async #isMended(network) {
     const { usernameFragment } = readIce(this.peer.localDescription?.sdp ?? '');
     const before = this.#bytes;
-    return this.#until(RESTARTING, async () => {
-      const report = await this.#report();
-      if (bytesIn(report) > before) return true;
-      const inUse = usernameFragmentInUse(report);
-      const isNew =
-        inUse === undefined
-          ? ['connected', 'completed'].includes(this.peer.iceConnectionState)
-          : inUse === usernameFragment;
-      if (isNew) this.#say('silent');
-      return isNew;
-    });
+    return this.#until(
+      RESTARTING,
+      async () => {
+        const report = await this.#report();
+        if (bytesIn(report) > before) return true;
+        const inUse = usernameFragmentInUse(report);
+        const isNew =
+          inUse === undefined
+            ? ['connected', 'completed'].includes(this.peer.iceConnectionState)
+            : inUse === usernameFragment;
+        if (isNew) this.#say('silent');
+        return isNew;
+      },
+      network,
+    );
   }
 
-  /** @param {number} patience ms */
-  #isHeardWithin(patience) {
+  /**
+   * @param {number} patience ms
+   * @param {AbortSignal} [network]
+   */
+  #isHeardWithin(patience, network) {
     const before = this.#bytes;
-    return this.#until(patience, async () => bytesIn(await this.#report()) > before);
+    return this.#until(patience, async () => bytesIn(await this.#report()) > before, network);
   }
 
   /**
    * @param {number} patience ms
    * @param {() => Promise<boolean>} isSo
+   * @param {AbortSignal} [network] nobody waits any more when it is another one
    */
-  async #until(patience, isSo) {
+  async #until(patience, isSo, network) {
     const deadline = performance.now() + patience;
-    while (!this.#over.signal.aborted) {
+    while (!this.#over.signal.aborted && !network?.aborted) {
       if (await isSo()) return true;
       if (performance.now() > deadline) return false;
       await new Promise((resolve) => setTimeout(resolve, LOOK / 2));
