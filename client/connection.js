@@ -22,6 +22,8 @@ const RESTARTING = 5_000;
 const AGAIN = 1_000;
 /** Without a byte and without an answer, in ms: by then the node has let the session go (MERIDIAN_ICE_CONSENT_MS). */
 const GIVING_UP = 10_000;
+/** Bytes between two looks that are media: reports and checks are less. */
+const MEDIA = 2_000;
 /** Between looks at the connection, in ms. */
 const LOOK = 500;
 
@@ -69,6 +71,7 @@ export class Connection {
   #remote;
   /** @type {Flow} */
   #flow = 'connecting';
+  #isResting = false;
   #bytes = 0;
   #heardAt = performance.now();
   /** The server was asked about this silence already. */
@@ -193,11 +196,25 @@ export class Connection {
     return [...(await this.peer.getStats()).values()];
   }
 
+  /**
+   * The server says whether the stream's publisher sends: while it does not, silence is no reason to mend the way.
+   * @param {boolean} isResting
+   */
+  rest(isResting) {
+    this.#isResting = isResting;
+    this.#heardAt = performance.now();
+    if (isResting && this.#flow !== 'connecting') this.#say('silent');
+  }
+
   async #look() {
     const bytes = bytesIn(await this.#report());
     if (this.#over.signal.aborted || this.#flow === 'connecting') return;
     const now = performance.now();
-    if (bytes > this.#bytes) {
+    if (this.#isResting && bytes < this.#bytes + MEDIA) {
+      this.#bytes = bytes;
+      this.#heardAt = now;
+    } else if (bytes > this.#bytes) {
+      this.#isResting = false;
       this.#bytes = bytes;
       this.#heardAt = now;
       this.#asked = false;

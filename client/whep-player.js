@@ -265,6 +265,7 @@ export class WhepPlayer {
    */
   #onEvent(event, connection) {
     const { data } = event;
+    if (event.event === 'active' || event.event === 'inactive') connection.rest(event.event === 'inactive');
     if (event.event === 'layers') this.#rids = ridsByHeight(data);
     if (event.event === 'reconnect') {
       this.#lifecycle.move(connection, reconnectUrl(membersOf(data).url, this.#options.url));

@@ -1,10 +1,11 @@
 // What the server tells Meridian's own player, and what the player does about it.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { startWorld, type World } from '#local/world.ts';
 import { type Browser, startChromium } from '#test/media/chromium.ts';
-import { becomes, callsOf, play, publish, setLayer, told } from '#test/media/client-page.ts';
+import { becomes, callsOf, close, play, publish, setLayer, told } from '#test/media/client-page.ts';
 import { eventually, newStream, nodesOf, readTree, regionAt, whep, whip } from './support.ts';
 
 let world: World;
@@ -68,6 +69,30 @@ test('hears by its data channel how the stream does, and says who serves it', as
   );
   expect(stats).toMatchObject({ region: region().id, node: (await serving(stream))[0] });
   expect(await callsOf(page)).toEqual(['POST 406', 'PATCH 204']);
+});
+
+test('is stalled while nobody publishes, asks for no ICE restart meanwhile, and plays again', async () => {
+  const stream = await broadcast('paused');
+  const [publishing] = pages;
+  const page = await open();
+  await play(page, { url: whep(region(), stream) });
+  await becomes(page, 'playing');
+  await heard(page, ['active']);
+  if (publishing === undefined) never();
+  await close(publishing);
+  await heard(page, ['inactive']);
+  await becomes(page, 'stalled');
+  const { states, calls } = await told(page);
+  // As long as a player that was not told takes to doubt the way, twice.
+  await sleep(5_000);
+  expect((await told(page)).states).toEqual(states);
+  expect((await told(page)).calls).toEqual(calls);
+  await publish(
+    await open(),
+    { url: whip(region(), stream), token: world.publishToken, codec: 'VP8' },
+    { size: [640, 360] },
+  );
+  await becomes(page, 'playing');
 });
 
 test('hears the same by server-sent events where there is no data channel', async () => {

@@ -84,6 +84,11 @@ describe.skipIf(!canMakeHosts())('as root, who can make hosts:', () => {
     'a network that comes back in time keeps its session (%s), by an ICE restart',
     async (mode) => {
       const { page } = await watched('short-cut', mode);
+      // Or the player subscribes to events by a POST, in place of a channel that the cut keeps shut.
+      await eventually(
+        () => told(page),
+        ({ events }) => events.includes('active'),
+      );
       const before = await posts(page);
       await host.setCable(false);
       await sleep(4_000);
