@@ -69,6 +69,26 @@ describe('a data channel', () => {
       expect(liveness.map(({ event }) => event)).toEqual(['active', 'inactive', 'active']);
     }, soon);
   });
+
+  test('says in every region that a publisher sends nothing although it stays, and that it sends again', async () => {
+    const stream = newStream('paused');
+    const publisher = await publish(stream, region(0));
+    const viewers = await Promise.all(
+      [region(0), region(1)].map((at) => watch(stream, at, { hearsEvents: true })),
+    );
+    const heard = (...names: string[]) =>
+      vi.waitFor(() => {
+        for (const viewer of viewers) {
+          const liveness = messages(viewer).filter(({ event }) => event === 'active' || event === 'inactive');
+          expect(liveness.map(({ event }) => event)).toEqual(names);
+        }
+      }, soon);
+    await heard('active');
+    publisher.silent = true;
+    await heard('active', 'inactive');
+    publisher.silent = false;
+    await heard('active', 'inactive', 'active');
+  });
 });
 
 test('a player that wants a counter-offer and events is offered both', async () => {
