@@ -44,6 +44,7 @@ export class Outlet {
 
   /**
    * Takes these tracks of the hub. A track whose codec the outlet has not is left out: its viewers negotiated another.
+   * So is one that closes meanwhile: the source changed, and the next feed is on its way.
    */
   async feed(hub: Router, hubTracks: readonly Producer[]): Promise<void> {
     if (!this.#ownsRouter) {
@@ -60,7 +61,8 @@ export class Outlet {
           const { pipeProducer } = await hub.pipeToRouter(pipe);
           return pipeProducer;
         } catch (error) {
-          if (error instanceof Error && error.name === 'UnsupportedError') return undefined;
+          const isGone = track.closed && !hub.closed;
+          if (isGone || (error instanceof Error && error.name === 'UnsupportedError')) return undefined;
           throw error;
         }
       }),

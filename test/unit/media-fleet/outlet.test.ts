@@ -87,6 +87,17 @@ it('leaves out a track whose codec the layout has not', async () => {
   outlet.close();
 });
 
+it('leaves out a track that closes while it is fed, and shows the next', async () => {
+  const outlet = await Outlet.forLayout(layout(109, 120), workers, hub.media);
+  const feeding = outlet.feed(hub.router, tracks);
+  for (const track of tracks) track.close();
+  await feeding;
+  expect(outlet.tracks.filter(({ closed }) => !closed)).toEqual([]);
+  await outlet.feed(hub.router, await publishTracks(plainOffer()));
+  expect(payloadTypes(outlet.tracks)).toEqual([109, 120]);
+  outlet.close();
+});
+
 it('shows the new tracks when it is fed again, and carries the old ones no more though they go on', async () => {
   const outlet = await Outlet.forLayout(layout(109, 120), workers, hub.media);
   await outlet.feed(hub.router, tracks);
