@@ -3,11 +3,11 @@
 import { type Kind, type Memory, totals } from './health.ts';
 import type { RunResult } from './run.ts';
 
-/** By how much a process of each kind may grow over a run, in bytes: see docs/security.md for what was measured. */
+/** By how much a process of each kind may grow over a run, in bytes: twice what was measured over 20,000 cases (docs/security.md). */
 const MAY_GROW: Readonly<Record<Kind, number>> = {
-  gateway: 60_000_000,
-  node: 60_000_000,
-  worker: 8_000_000,
+  gateway: 40_000_000,
+  node: 40_000_000,
+  worker: 4_000_000,
 };
 const MEGABYTE = 1_000_000;
 

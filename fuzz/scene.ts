@@ -20,6 +20,11 @@ const TIMINGS = {
   MERIDIAN_NODE_DEAD_AFTER_MS: '15000',
   MERIDIAN_CALL_MS: '15000',
 };
+/**
+ * Of gateways and nodes: V8 lets a heap grow before it collects what is no more needed, and with little room it cannot.
+ * So what grows is what is kept, and who keeps too much dies.
+ */
+const HEAP_LIMIT = '--max-old-space-size=64';
 const TOKEN_LIFE = 86_400;
 /** Of a stream to be live, in ms. */
 const LIVE = 20_000;
@@ -55,7 +60,7 @@ export async function openScene(): Promise<Scene> {
       ports: { page: 0, api: 0, global: 0, dns: 0 },
       // What ends by itself must be seen to be gone.
       restart: false,
-      env: { ...TIMINGS, MERIDIAN_CPU_LIMIT: '1' },
+      env: { ...TIMINGS, MERIDIAN_CPU_LIMIT: '1', NODE_OPTIONS: HEAP_LIMIT },
     });
     closers.push(() => world.close());
     const client = new Client();
