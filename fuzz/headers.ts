@@ -185,7 +185,10 @@ export async function attemptHeaders(
     body: bodyOf(body, offer),
   };
   const answer = await scene.client.send(ask);
-  check(ask, answer, { statuses: ANY, secrets: [scene.token, String(given.authorization ?? '')] });
+  check(ask, answer, {
+    statuses: ANY,
+    secrets: [scene.token, session?.ticket ?? '', String(given.authorization ?? '')],
+  });
   await opened(scene, ask, answer)?.end();
   if (session !== undefined && !(method === 'DELETE' && answer.status === 200)) await session.end();
 }

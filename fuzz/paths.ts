@@ -143,7 +143,7 @@ export async function attemptPath(scene: Scene, given: PathCase): Promise<void> 
     statuses: [201],
   });
   if (session === undefined) throw new Error('no session was opened');
-  const sealed = session.path.split('/').at(-1) ?? '';
+  const sealed = session.ticket;
   const other = changedTicket(sealed, ticket);
   const isSame = ticket.how === 'flip' && meaning(other) === meaning(sealed);
   const otherUse = use === 'whip' ? 'whep' : 'whip';

@@ -3,7 +3,7 @@
 import { type Kind, type Memory, totals } from './health.ts';
 import type { RunResult } from './run.ts';
 
-/** By how much a process of each kind may grow over a run, in bytes: twice what was measured over 20,000 cases (docs/security.md). */
+/** By how much a process of each kind may grow over a run, in bytes: well above what was measured over 20,000 cases (docs/security.md). */
 const MAY_GROW: Readonly<Record<Kind, number>> = {
   gateway: 40_000_000,
   node: 40_000_000,

@@ -46,6 +46,11 @@ export class FuzzSession {
     return authorization === undefined ? {} : { authorization };
   }
 
+  /** What in its URL lets whoever knows it end the session. */
+  get ticket(): string {
+    return this.location.pathname.split('/').at(-1) ?? '';
+  }
+
   /** The path of its URL, with the query. */
   get path(): string {
     return this.location.pathname + this.location.search;
@@ -67,7 +72,7 @@ export class FuzzSession {
       body,
     };
     const answer = await this.#scene.client.send(ask);
-    check(ask, answer, { statuses, secrets: [this.#scene.token] });
+    check(ask, answer, { statuses, secrets: [this.#scene.token, this.ticket] });
     return answer;
   }
 
