@@ -2,12 +2,16 @@
 
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pino } from 'pino';
 import { contextFrom, type FunctionContext } from '#functions/context.ts';
 import { CONTROL_TABLE, nodesTable, STREAMS_TABLE, startDatabase } from '#local/database.ts';
 import { openDatabaseFront } from '#local/database-front.ts';
+import { NodeListKeeper } from '#media-fleet/node-list-keeper.ts';
 import { DynamoNodeRegistry } from '#routing/dynamo-node-registry.ts';
 import { DynamoStreamMap } from '#routing/dynamo-stream-map.ts';
+import { NodeListStore } from '#routing/node-list-store.ts';
 import { placeSession } from '#routing/placement.ts';
+import { timingFrom } from '#routing/timing.ts';
 import { edgeRecord, REGION } from './edge-record.ts';
 import type { BenchResult } from './result.ts';
 
@@ -31,6 +35,7 @@ export async function lookUps(): Promise<BenchResult['rows']> {
   Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'bench', AWS_SECRET_ACCESS_KEY: 'bench' });
   const database = await startDatabase({ regions: [REGION], credentials });
   const front = await openDatabaseFront(database.endpoint);
+  let keeper: NodeListKeeper | undefined;
   try {
     const registry = new DynamoNodeRegistry(database.documents, nodesTable(REGION));
     const nodes = Array.from({ length: NODES }, (_, index) => edgeRecord(index));
@@ -50,25 +55,42 @@ export async function lookUps(): Promise<BenchResult['rows']> {
       },
       undefined,
     );
+    // Past the front: the keeper's own reads are not the functions'.
+    const store = new NodeListStore(database.documents, nodesTable(REGION));
+    const self = { incarnation: edgeRecord(0).incarnation };
+    keeper = new NodeListKeeper({
+      self,
+      registry,
+      store,
+      timing: timingFrom({}),
+      log: pino({ level: 'silent' }),
+    });
+    while ((await store.read()) === undefined) await sleep(TICK);
     const rows: BenchResult['rows'] = [];
     for (const { environments, plays } of RUNS) {
       const contexts = Array.from({ length: environments }, () => contextFrom(environment(front.endpoint)));
       const before = front.calls.length;
       const done = await play(contexts, plays);
       const calls = front.calls.slice(before);
-      const perSecond = (table: string) =>
-        Number((calls.filter((call) => call.table === table).length / MEASURE).toFixed(1));
+      const perSecond = (table: string, operation: string) =>
+        Number(
+          (
+            calls.filter((call) => call.table === table && call.operation === operation).length / MEASURE
+          ).toFixed(1),
+        );
       for (const { nodes: client } of contexts) client.close();
       rows.push({
         what: 'look-ups',
         'warm functions': environments,
         'plays a second': Math.round(done / MEASURE),
-        'stream reads a second': perSecond(STREAMS_TABLE),
-        'node list reads a second': perSecond(nodesTable(REGION)),
+        'stream reads a second': perSecond(STREAMS_TABLE, 'Query'),
+        'node list reads a second': perSecond(nodesTable(REGION), 'GetItem'),
+        'scans of nodes a second': perSecond(nodesTable(REGION), 'Scan'),
       });
     }
     return rows;
   } finally {
+    await keeper?.close();
     front.close();
     await database.close();
   }
