@@ -44,6 +44,9 @@ interface Switch {
   ours: string;
 }
 
+/** Devices of this process so far: those of hosts that were closed may go a moment later. */
+let devices = 0;
+
 /** Hosts, and this process among them. */
 export class Hosts {
   /** This process's own. */
@@ -121,7 +124,8 @@ export class Hosts {
   async #addSwitch(region: string): Promise<void> {
     const number = this.#switches.size;
     // A name of our own: other processes may have such a device, too. The kernel allows 15 characters.
-    const place = { bridge: `switch${number}`, ours: `mer${process.pid}n${number}` };
+    const place = { bridge: `switch${number}`, ours: `mer${process.pid}n${devices}` };
+    devices += 1;
     this.#switches.set(region, place);
     const { bridge, ours } = place;
     await ip(this.#hub, 'link', 'add', bridge, 'type', 'bridge');
