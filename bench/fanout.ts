@@ -6,7 +6,7 @@ import { EndedViewers, load, type Step } from './load.ts';
 import { type ProcessFacts, processTree } from './processes.ts';
 import type { BenchResult } from './result.ts';
 import { BARE, OURS, peer, type Server, type ServerKind } from './servers.ts';
-import { percentile } from './statistics.ts';
+import { percentile, spread } from './statistics.ts';
 
 const USAGE = `npm run bench -- fanout [options]
   --viewers N,N,...   how many watch, step by step (10,50,100,200,400)
@@ -171,8 +171,6 @@ function row(
       return floor === undefined ? [] : [figure(one) / figure(floor)];
     });
   const median = (values: readonly number[], digits: number) => percentile(values, 50).toFixed(digits);
-  const spread = (values: readonly number[], digits: number) =>
-    `${median(values, digits)} (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`;
   const expected = own.reduce((sum, { step }) => sum + step.expected, 0);
   const lost = own.reduce((sum, { step }) => sum + step.lost, 0);
   const joins = (which: 'answerMs' | 'firstPacketMs', share: 'p50' | 'p95' | 'p99') =>

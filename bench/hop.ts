@@ -7,7 +7,7 @@ import { cpuOf } from './kinds.ts';
 import { type LoadEvent, load, type Step } from './load.ts';
 import { processTree } from './processes.ts';
 import type { BenchResult } from './result.ts';
-import { percentile } from './statistics.ts';
+import { percentile, spread } from './statistics.ts';
 
 const STREAM = 'bench';
 const REPEATS = 3;
@@ -191,6 +191,3 @@ function row(layers: number, at: string, repeats: readonly Measured[]): BenchRes
     lost: steps.reduce((sum, { step }) => sum + step.lost, 0),
   };
 }
-
-const spread = (values: readonly number[], digits: number) =>
-  `${percentile(values, 50).toFixed(digits)} (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`;

@@ -14,3 +14,9 @@ export const summary = (what: string, milliseconds: readonly number[]): Record<s
   'p99 ms': Number(percentile(milliseconds, 99).toFixed(1)),
   'max ms': Number(Math.max(...milliseconds).toFixed(1)),
 });
+
+/** A median with the smallest and the largest, as `1.31 (0.81–1.67)`. */
+export const spread = (values: readonly number[], digits: number): string => {
+  const [median, least, most] = [percentile(values, 50), Math.min(...values), Math.max(...values)];
+  return `${median.toFixed(digits)} (${least.toFixed(digits)}–${most.toFixed(digits)})`;
+};
