@@ -2,6 +2,7 @@
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
+import { thisMachine } from '#local/program.ts';
 import type { BenchResult } from './result.ts';
 
 interface Bench {
@@ -36,13 +37,13 @@ const [name = '', ...given] = process.argv.slice(2).filter((argument) => argumen
 const force = process.argv.includes('--force');
 const bench = BENCHES[name];
 const [load = 0] = loadavg();
-const cores = cpus();
+const cores = cpus().length;
 if (bench === undefined) {
   process.stderr.write(`npm run bench -- <${Object.keys(BENCHES).join(' | ')}> [--force] [options]\n`);
   process.exitCode = 1;
-} else if (load / cores.length > BUSY && !force) {
+} else if (load / cores > BUSY && !force) {
   process.stderr.write(
-    `the machine is busy (load ${load.toFixed(2)} on ${cores.length} cores): wait, or measure all the same with --force\n`,
+    `the machine is busy (load ${load.toFixed(2)} on ${cores} cores): wait, or measure all the same with --force\n`,
   );
   process.exitCode = 1;
 } else {
@@ -55,7 +56,7 @@ if (bench === undefined) {
 }
 
 async function measure(name: string, bench: () => Promise<Bench>): Promise<void> {
-  const machine = `${cores.length} × ${cores[0]?.model.trim() ?? 'unknown'}, Node ${process.version}, load ${load.toFixed(2)} at the start`;
+  const machine = thisMachine();
   const result = await (await bench()).run(given);
   console.log(`\n${name} — ${machine}`);
   console.table(result.rows);

@@ -1,8 +1,8 @@
 // `npm run chaos -- --minutes 10 --seed 1`: one run, its table on stdout, figures and a plot in chaos/results/.
 
 import { mkdir, writeFile } from 'node:fs/promises';
-import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { stopSignal, thisMachine } from '#local/program.ts';
 import { isKind, KIND_NAMES, type KindName } from './events.ts';
 import { plot, TARGET } from './plot.ts';
 import { isWell, notes, rows } from './report.ts';
@@ -17,9 +17,6 @@ What is hit is killed, frozen for 8 s, cut from the network for 8 s (as root onl
 "nothing" is what the machine itself does. The table is on stdout; figures and a plot go to chaos/results/.
 It ends with 1, and lines that begin with BROKEN, where an invariant did not hold. docs/failures.md says more.
 `;
-
-/** How often npm is looked for that started us, in ms: it may have been killed without a word. */
-const PARENT_CHECK = 1_000;
 
 try {
   process.exitCode = await main();
@@ -56,8 +53,7 @@ async function main(): Promise<number> {
     throw new Error(`--seed ${values.seed}: a whole number from 0 to ${0x7fff_ffff}`);
   const only = (values.only ?? '').split(',').filter(Boolean).map(kindFrom);
 
-  const [load = 0] = loadavg();
-  const machine = `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, Node ${process.version}, load ${load.toFixed(2)} at the start`;
+  const machine = thisMachine();
   const started = new Date();
   console.log(`chaos — ${minutes} minutes, seed ${seed} — ${machine}`);
   const result = await runChaos({
@@ -86,16 +82,4 @@ function kindFrom(name: string): KindName {
   if (!isKind(name))
     throw new Error(`--only ${name}: no such kind of event; there are ${KIND_NAMES.join(', ')}`);
   return name;
-}
-
-/** Aborts on a signal, or when npm, which started us, is gone. */
-function stopSignal(): AbortSignal {
-  const stopped = new AbortController();
-  const stop = () => stopped.abort(new Error('stopped'));
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, stop);
-  if (process.env.npm_lifecycle_event !== undefined) {
-    const parent = process.ppid;
-    setInterval(() => process.ppid === parent || stop(), PARENT_CHECK).unref();
-  }
-  return stopped.signal;
 }

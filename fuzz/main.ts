@@ -1,7 +1,7 @@
 // `npm run fuzz -- --cases 20000 --seed 1`: one run against a local world; its tables on stdout, 1 where something broke.
 
-import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { stopSignal, thisMachine } from '#local/program.ts';
 import { answerRows, memoryRows, tooLarge } from './report.ts';
 import { LANES, runFuzz } from './run.ts';
 
@@ -13,8 +13,6 @@ const USAGE = `npm run fuzz -- [options]
 Offers, trickle fragments, headers, tokens and paths, changed in every way, go to a local world in which a stream is published and
 watched meanwhile. It ends with 1, and tells what broke, the smallest case that does it and how to see it again. docs/security.md says more.
 `;
-/** How often npm is looked for that started us, in ms: it may have been killed without a word. */
-const PARENT_CHECK = 1_000;
 
 try {
   process.exitCode = await main();
@@ -42,8 +40,7 @@ async function main(): Promise<number> {
   const cases = whole('cases', values.cases, 1, 10_000_000);
   const seed = whole('seed', values.seed, 0, 0x7fff_0000);
   const lanes = whole('lanes', values.lanes, 1, 32);
-  const [load = 0] = loadavg();
-  const machine = `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, Node ${process.version}, load ${load.toFixed(2)} at the start`;
+  const machine = thisMachine();
   console.log(`fuzz — ${cases} cases, seed ${seed} — ${machine}`);
   const result = await runFuzz({
     cases,
@@ -73,16 +70,4 @@ function whole(name: string, given: string, min: number, max: number): number {
   if (!/^\d+$/.test(given) || value < min || value > max)
     throw new Error(`--${name} ${given}: a whole number from ${min} to ${max}`);
   return value;
-}
-
-/** Aborts on a signal, or when npm, which started us, is gone. */
-function stopSignal(): AbortSignal {
-  const stopped = new AbortController();
-  const stop = () => stopped.abort(new Error('stopped'));
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, stop);
-  if (process.env.npm_lifecycle_event !== undefined) {
-    const parent = process.ppid;
-    setInterval(() => process.ppid === parent || stop(), PARENT_CHECK).unref();
-  }
-  return stopped.signal;
 }

@@ -1,8 +1,8 @@
 // `npm run interop`: every publisher, every form of video, every viewer; the table on stdout and in docs/interop.md.
 
 import { mkdir, writeFile } from 'node:fs/promises';
-import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { stopSignal, thisMachine } from '#local/program.ts';
 import { CLIENTS } from './clients.ts';
 import { type Form, form } from './messages.ts';
 import { isWell, markdown, notes, rows, summary } from './report.ts';
@@ -17,9 +17,6 @@ Clients: ${IDS.join(', ')}
 The table is on stdout, figures go to interop/results/; a run without options writes docs/interop.md, too.
 A client that is not installed is SKIP, with the reason. It ends with 1 where a cell failed.
 `;
-
-/** How often npm is looked for that started us, in ms: it may have been killed without a word. */
-const PARENT_CHECK = 1_000;
 
 try {
   process.exitCode = await main();
@@ -45,8 +42,7 @@ async function main(): Promise<number> {
   const publishers = listFrom('--publishers', values.publishers, IDS);
   const viewers = listFrom('--viewers', values.viewers, IDS);
   const forms: Form[] = listFrom('--forms', values.forms, form.options);
-  const [load = 0] = loadavg();
-  const machine = `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, Node ${process.version}, load ${load.toFixed(2)} at the start`;
+  const machine = thisMachine();
   const at = new Date();
   const result = await runInterop({
     clients: CLIENTS.filter(({ id }) =>
@@ -84,16 +80,4 @@ function listFrom<Name extends string>(option: string, text: string, known: read
       if (found === undefined) throw new Error(`${option} ${name}: there are ${known.join(', ')}`);
       return found;
     });
-}
-
-/** Aborts on a signal, or when npm, which started us, is gone. */
-function stopSignal(): AbortSignal {
-  const stopped = new AbortController();
-  const stop = () => stopped.abort(new Error('stopped'));
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, stop);
-  if (process.env.npm_lifecycle_event !== undefined) {
-    const parent = process.ppid;
-    setInterval(() => process.ppid === parent || stop(), PARENT_CHECK).unref();
-  }
-  return stopped.signal;
 }

@@ -2,14 +2,12 @@
 
 import { enableCompileCache } from 'node:module';
 import { parseArgs } from 'node:util';
+import { onStop } from './program.ts';
 
 enableCompileCache();
 const { startWorld } = await import('./world.ts');
 
 const REGIONS = ['us-east-1', 'eu-west-1', 'ap-southeast-1'];
-
-/** How often npm is looked for that started us, in ms: it may have been killed without a word. */
-const PARENT_CHECK = 1_000;
 
 const USAGE = `npm start -- [options]
   --json               print one line of JSON on stdout when ready
@@ -99,11 +97,5 @@ function stopWith(closing: Promise<() => Promise<void>>): void {
     stopping = true;
     closing.then((close) => close()).finally(() => process.exit());
   };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
-  process.on('SIGHUP', stop);
-  if (process.env.npm_lifecycle_event !== undefined) {
-    const parent = process.ppid;
-    setInterval(() => process.ppid === parent || stop(), PARENT_CHECK).unref();
-  }
+  onStop(stop);
 }

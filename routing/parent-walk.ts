@@ -3,6 +3,7 @@
 import type { LegAnswer } from './node-messages.ts';
 import type { NodeRecord } from './node-record.ts';
 import { Problem, unavailable } from './problem.ts';
+import { shuffled } from './shuffled.ts';
 
 /** Nodes that are asked in all: a tree of 32 children a node has a million leaves at level 4, and some of them refuse. */
 const MAX_ASKED = 8;
@@ -36,17 +37,6 @@ export async function askParents(
     next.push(...shuffled(named));
   }
   throw noRoom(first);
-}
-
-/** In random order (Fisher and Yates). */
-function shuffled<T>(values: readonly T[]): T[] {
-  const mixed = [...values];
-  for (let at = mixed.length - 1; at > 0; at -= 1) {
-    const other = Math.floor(Math.random() * (at + 1));
-    const [a, b] = [mixed[at], mixed[other]];
-    if (a !== undefined && b !== undefined) [mixed[at], mixed[other]] = [b, a];
-  }
-  return mixed;
 }
 
 const noRoom = ({ region }: NodeRecord): Problem =>

@@ -41,19 +41,13 @@ export const rateLimits = z.strictObject(limits, {
 export type RateLimits = z.output<typeof rateLimits>;
 export type LimitName = keyof RateLimits;
 
-const ALL_OFF: RateLimits = {
-  publishPerAddress: 'off',
-  publishPerToken: 'off',
-  playPerAddress: 'off',
-  changePerAddress: 'off',
-  changePerSession: 'off',
-};
+const ALL_OFF = JSON.stringify(Object.fromEntries(Object.keys(limits).map((name) => [name, 'off'])));
 
 /** `MERIDIAN_RATE_LIMITS`: `off`, or JSON with those that differ from their defaults. */
 export const rateLimitsVariable = z
   .string()
   .default('{}')
-  .transform((text) => (text === 'off' ? JSON.stringify(ALL_OFF) : text))
+  .transform((text) => (text === 'off' ? ALL_OFF : text))
   .pipe(json)
   .pipe(rateLimits);
 

@@ -22,6 +22,7 @@ import {
 import type { NodeRecord } from '#routing/node-record.ts';
 import { askParents } from '#routing/parent-walk.ts';
 import { Problem, parse, unavailable } from '#routing/problem.ts';
+import { shuffled } from '#routing/shuffled.ts';
 import type { FunctionContext } from '../context.ts';
 import { here } from '../here.ts';
 import { endpoint, type HttpAnswer, type HttpEvent, jsonBody, pathParameter } from '../http/endpoint.ts';
@@ -98,7 +99,7 @@ async function isReplaced(
   claim: OriginClaim,
   nodes: readonly NodeRecord[],
 ): Promise<boolean> {
-  const others = nodes.filter((node) => !sameHolder(node, claim)).sort(() => Math.random() - 0.5);
+  const others = shuffled(nodes.filter((node) => !sameHolder(node, claim)));
   for (const node of others.slice(0, WITNESSES)) {
     try {
       const { isReplaced } = await client.call(node, {
