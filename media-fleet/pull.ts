@@ -24,6 +24,7 @@ import type { Timing } from '#routing/timing.ts';
 import type { Background } from './background.ts';
 import { replaceDeadOrigin } from './dead-origin.ts';
 import { Leg } from './leg.ts';
+import { lookEvery } from './looks.ts';
 import { holds, type Peers } from './peers.ts';
 import { notLive } from './source.ts';
 import type { Stream } from './stream.ts';
@@ -342,7 +343,7 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
   #watchClaim(leg: Leg): () => void {
     const { timing, log } = this.#context;
     if (leg.role !== 'secondary-origin') return () => undefined;
-    let [failing, checking] = [false, false];
+    let failing = false;
     const check = async () => {
       const { plan } = await this.#plan(await this.#look());
       failing = false;
@@ -350,20 +351,11 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
       const lost = plan?.step === 'pull' || (plan?.step === 'claim' && this.#claim !== undefined);
       if (lost) leg.close('superseded');
     };
-    const timer = setInterval(() => {
-      if (checking) return;
-      checking = true;
-      check()
-        .catch((error: unknown) => {
-          if (!failing)
-            log.info({ err: error, stream: this.#stream.name }, 'the region claim could not be checked');
-          failing = true;
-        })
-        .finally(() => {
-          checking = false;
-        });
-    }, timing.claimCheck);
-    return () => clearInterval(timer);
+    return lookEvery(timing.claimCheck, check, (error) => {
+      if (!failing)
+        log.info({ err: error, stream: this.#stream.name }, 'the region claim could not be checked');
+      failing = true;
+    });
   }
 
   /** Makes a leg, feeds the stream from it, and returns when it has ended. */

@@ -3,6 +3,7 @@
 import type { Producer } from 'mediasoup/types';
 import type { Logger } from 'pino';
 import { FlowMeter } from './flow-meter.ts';
+import { lookEvery } from './looks.ts';
 
 /**
  * Between two looks, ms: longer than any pause of a client that sends. Opus sends a packet in 400 ms where nothing is heard (RFC
@@ -14,8 +15,7 @@ const INTERVAL = 1_000;
 export class SendingWatch {
   readonly #flow: FlowMeter;
   readonly #log: Logger;
-  #timer: NodeJS.Timeout | undefined;
-  #looking = false;
+  #stop: (() => void) | undefined;
   #isSending = true;
 
   constructor(tracks: readonly Producer[], log: Logger) {
@@ -29,25 +29,20 @@ export class SendingWatch {
   }
 
   start(): void {
-    this.#timer ??= setInterval(() => void this.#look(), INTERVAL);
+    this.#stop ??= lookEvery(
+      INTERVAL,
+      () => this.#look(),
+      // A track that closed meanwhile went with its session, which closes this.
+      (error) => this.#log.debug({ err: error }, 'whether the publisher sends was not looked at'),
+    );
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    this.#stop?.();
   }
 
-  /** A worker that is slow to answer gets no second look on top. */
   async #look(): Promise<void> {
-    if (this.#looking) return;
-    this.#looking = true;
-    try {
-      const { silentFor } = await this.#flow.measure();
-      this.#isSending = silentFor === 0;
-    } catch (error) {
-      // A track that closed meanwhile went with its session, which closes this.
-      this.#log.debug({ err: error }, 'whether the publisher sends was not looked at');
-    } finally {
-      this.#looking = false;
-    }
+    const { silentFor } = await this.#flow.measure();
+    this.#isSending = silentFor === 0;
   }
 }

@@ -375,7 +375,9 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
 
   /** Connected viewers here and below. */
   #viewersBelow(): number {
-    const connected = [...this.#viewers.values()].filter((viewer) => viewer.connected).length;
+    // With every beat, so without a copy of them.
+    let connected = 0;
+    for (const viewer of this.#viewers.values()) if (viewer.connected) connected += 1;
     return connected + this.children.viewers;
   }
 

@@ -2,6 +2,7 @@
 
 import type { Producer, Router } from 'mediasoup/types';
 import type { Logger } from 'pino';
+import { lookEvery } from '../looks.ts';
 import { hasReadableSizes, readPictureSizes } from './picture-sizes.ts';
 import { layerBitrates, layerCount } from './track-layers.ts';
 import type { ViewerLayers } from './viewer-layers.ts';
@@ -30,38 +31,29 @@ export interface LayerWatchOptions {
  */
 export class LayerWatch {
   readonly #options: LayerWatchOptions;
-  readonly #timer: NodeJS.Timeout;
-  #looking = false;
+  readonly #stop: () => void;
   /** The track whose sizes were read last, and when by the process's clock, ms. */
   #read: { track: Producer; at: number } | undefined;
 
   constructor(options: LayerWatchOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => void this.#lookOnce(), INTERVAL);
+    this.#stop = lookEvery(
+      INTERVAL,
+      () => this.#look(),
+      (error) => options.log.warn({ err: error }, 'the viewers of layers were not looked after'),
+    );
   }
 
   close(): void {
-    clearInterval(this.#timer);
-  }
-
-  /** A worker that is slow to answer gets no second look on top. */
-  async #lookOnce(): Promise<void> {
-    if (this.#looking) return;
-    this.#looking = true;
-    try {
-      await this.#look();
-    } catch (error) {
-      this.#options.log.warn({ err: error }, 'the viewers of layers were not looked after');
-    } finally {
-      this.#looking = false;
-    }
+    this.#stop();
   }
 
   async #look(): Promise<void> {
     const { tracks, viewers } = this.#options;
     const track = tracks().find((candidate) => !candidate.closed && layerCount(candidate) > 1);
+    if (track === undefined) return;
     const followed = viewers().filter(({ isFollowed }) => isFollowed);
-    if (track === undefined || followed.length === 0) return;
+    if (followed.length === 0) return;
     const bitrates = await layerBitrates(track).catch((error: unknown) => {
       if (track.closed) return undefined;
       throw error;
