@@ -2,15 +2,15 @@
 
 import { readdir, stat } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
-import type { HttpAnswer } from '#functions/http/endpoint.ts';
 import { API_ROUTES, type FunctionName } from '#functions/routes.ts';
 import { buildBundles, bundlePath } from '#infra/bundles.ts';
 import { startDatabase } from '#local/database.ts';
 import { type DatabaseFront, openDatabaseFront } from '#local/database-front.ts';
 import { startWorld, type World } from '#local/world.ts';
 import { Publisher, Viewer } from '#test/media/libwebrtc.ts';
+import type { Answered, Sent } from '#test/unit/functions/events.ts';
 import { offerText } from '#test/unit/media-fleet/sdp/offers.ts';
-import { ExecutionEnvironment, type FunctionRequest } from './execution-environment.ts';
+import { ExecutionEnvironment } from './execution-environment.ts';
 import type { BenchResult } from './result.ts';
 import { percentile, summary } from './statistics.ts';
 
@@ -80,7 +80,7 @@ async function warmRows(world: World, front: DatabaseFront, start: Start): Promi
     const whep = await start('whep');
     const forgetful = await start('whep', { MERIDIAN_ROUTE_CACHE_MS: '0' });
     const control = await start('api');
-    const get = (path: string): FunctionRequest => ({ method: 'GET', path, headers: secret });
+    const get = (path: string): Sent => ({ method: 'GET', path, headers: secret });
     return [
       ...(await sessionRows('publish', front, await start('whip'), publish)),
       ...(await sessionRows('play', front, whep, play)),
@@ -109,15 +109,10 @@ class Tally {
   }
 
   /** @throws Error when the function does not answer as it should: a refusal's time is nobody's figure. */
-  async call(
-    environment: ExecutionEnvironment,
-    request: FunctionRequest,
-    counts: boolean,
-  ): Promise<HttpAnswer> {
+  async call(environment: ExecutionEnvironment, request: Sent, counts: boolean): Promise<Answered> {
     const before = this.#front.calls.length;
     const { answer, ms } = await environment.call(request);
-    if ((answer.statusCode ?? 200) >= 300)
-      throw new Error(`${this.#what}: ${answer.statusCode} ${answer.body}`);
+    if (answer.status >= 300) throw new Error(`${this.#what}: ${answer.status} ${answer.body}`);
     if (!counts) return answer;
     this.#times.push(ms);
     for (const { operation } of this.#front.calls.slice(before))
@@ -157,11 +152,11 @@ async function sessionRows(
     const counts = count >= 0;
     const sdp = { ...headers, 'content-type': 'application/sdp' };
     const posted = await posts.call(environment, { method: 'POST', path, headers: sdp, body: offer }, counts);
-    const session = new URL(String(posted.headers?.Location)).pathname;
+    const session = new URL(String(posted.headers.location)).pathname;
     const trickle = {
       ...headers,
       'content-type': 'application/trickle-ice-sdpfrag',
-      'if-match': String(posted.headers?.ETag),
+      'if-match': String(posted.headers.etag),
     };
     await patches.call(
       environment,
@@ -179,7 +174,7 @@ async function row(
   what: string,
   front: DatabaseFront,
   environment: ExecutionEnvironment,
-  request: FunctionRequest,
+  request: Sent,
 ): Promise<Row> {
   const tally = new Tally(what, front);
   for (let count = -WARM_UP; count < CALLS; count += 1) await tally.call(environment, request, count >= 0);
