@@ -1,7 +1,6 @@
 // Chromium: every codec that it has from one region to another, and simulcast with all its layers.
 
-import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   type Browser,
   type BrowserPublishOptions,
@@ -11,6 +10,7 @@ import {
   watchFrom,
 } from '#test/media/chromium.ts';
 import { Viewer } from '#test/media/libwebrtc.ts';
+import { usePages } from './pages.ts';
 import { eventually, live, newStream, nodesOf, regions, tree, whep, whip, world } from './support.ts';
 
 let browser: Browser;
@@ -19,15 +19,10 @@ beforeAll(async () => {
 });
 afterAll(() => browser.close());
 
-const pages: Page[] = [];
-afterEach(async () => {
-  await Promise.all(pages.splice(0).map((page) => page.close()));
-});
-const open = async () => {
-  const page = await browser.open(world.page);
-  pages.push(page);
-  return page;
-};
+const { pages, open } = usePages(
+  () => browser,
+  () => world.page,
+);
 
 const publish = async (stream: string, options: Omit<BrowserPublishOptions, 'url' | 'token'> = {}) => {
   const codec = await publishFrom(await open(), {

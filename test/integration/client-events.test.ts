@@ -2,10 +2,11 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startWorld, type World } from '#local/world.ts';
 import { type Browser, startChromium } from '#test/media/chromium.ts';
 import { becomes, callsOf, close, play, publish, setLayer, told } from '#test/media/client-page.ts';
+import { usePages } from './pages.ts';
 import { eventually, newStream, nodesOf, readTree, regionAt, whep, whip } from './support.ts';
 
 let world: World;
@@ -25,15 +26,10 @@ afterAll(async () => {
   await world?.close();
 });
 
-const pages: Page[] = [];
-afterEach(async () => {
-  await Promise.all(pages.splice(0).map((page) => page.close()));
-});
-const open = async () => {
-  const page = await browser.open(`${world.page}/client/index.js`);
-  pages.push(page);
-  return page;
-};
+const { pages, open } = usePages(
+  () => browser,
+  () => `${world.page}/client/index.js`,
+);
 const region = () => regionAt(world, 0);
 const serving = async (stream: string) =>
   nodesOf((await readTree(stream, region(), world.apiSecret)) ?? never(), region())

@@ -4,11 +4,12 @@ import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { canMakeHosts, type Host, Hosts } from '#local/hosts.ts';
 import { startWorld, type World } from '#local/world.ts';
 import { type Browser, startChromium } from '#test/media/chromium.ts';
 import { becomes, callsOf, close, play, publish, shownIn, told } from '#test/media/client-page.ts';
+import { usePages } from './pages.ts';
 import { useSessions } from './sessions.ts';
 import { eventually, newStream, nodesOf, readTree, regionAt, whep, whip } from './support.ts';
 
@@ -42,15 +43,10 @@ describe.skipIf(!canMakeHosts())('as root, who can make hosts:', () => {
     await hosts?.close();
   });
 
-  const pages: Page[] = [];
-  afterEach(async () => {
-    await Promise.all(pages.splice(0).map((page) => page.close()));
-  });
-  const open = async () => {
-    const page = await browser.open(`${world.page}/client/index.js`);
-    pages.push(page);
-    return page;
-  };
+  const { open } = usePages(
+    () => browser,
+    () => `${world.page}/client/index.js`,
+  );
   const region = () => regionAt(world, 0);
   const tree = (stream: string) => readTree(stream, region(), world.apiSecret);
   const sessions = useSessions({ publishToken: () => world.publishToken, tree });

@@ -1,9 +1,10 @@
 // Meridian's own player and publisher in Chromium: every way in, and that none of them leaves a session behind.
 
 import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Browser, publishFrom, startChromium } from '#test/media/chromium.ts';
 import { becomes, callsOf, close, play, publish, shownIn, told } from '#test/media/client-page.ts';
+import { usePages } from './pages.ts';
 import { eventually, live, newStream, nodesOf, regions, token, tree, whep, whip, world } from './support.ts';
 
 let browser: Browser;
@@ -12,15 +13,10 @@ beforeAll(async () => {
 });
 afterAll(() => browser.close());
 
-const pages: Page[] = [];
-afterEach(async () => {
-  await Promise.all(pages.splice(0).map((page) => page.close()));
-});
-const open = async () => {
-  const page = await browser.open(`${world.page}/client/index.js`);
-  pages.push(page);
-  return page;
-};
+const { open } = usePages(
+  () => browser,
+  () => `${world.page}/client/index.js`,
+);
 
 const viewersIn = async (stream: string, region: { id: string }) =>
   nodesOf(await live(stream), region).reduce((sum, { viewers }) => sum + viewers, 0);
