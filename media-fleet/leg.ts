@@ -39,6 +39,7 @@ export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
   readonly parent: { region: string; nodeId: string };
   readonly #transport: PipeTransport;
   readonly #silence: Silence;
+  readonly #stream: FedHub;
   #ended: LegEnd | undefined;
   #heard = false;
   #word: StreamWord | undefined;
@@ -56,6 +57,7 @@ export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
     this.role = options.crossing ? 'secondary-origin' : 'edge';
     this.parent = { region: answer.parent.region, nodeId: answer.parent.nodeId };
     this.#transport = transport;
+    this.#stream = options.stream;
     this.#silence = new Silence({
       transport,
       after: options.timing.legSilence,
@@ -138,8 +140,10 @@ export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
 
   #hear(word: StreamWord | undefined): void {
     this.#heard = true;
+    const isNews = word?.isLive !== this.#word?.isLive || word?.total !== this.#word?.total;
     this.#word = word;
     this.#silence.heard();
+    if (isNews) this.#stream.told();
   }
 
   close(end: LegEnd): void {

@@ -6,6 +6,7 @@ import type { Producer, Router } from 'mediasoup/types';
 import type { Logger } from 'pino';
 import type { LayerRequest, StreamReport } from '#routing/node-messages.ts';
 import type { Timing } from '#routing/timing.ts';
+import { BeatClock } from './beat-clock.ts';
 import { Children } from './children.ts';
 import { HUB_CODECS, layoutKey } from './codecs.ts';
 import { StreamEvents } from './events/stream-events.ts';
@@ -39,6 +40,9 @@ interface Home extends OutletHome {
 /** The outlet of viewers that took our own offer: the hub itself, whatever its tracks' numbers. */
 const HUB_OUTLET = 'hub';
 
+/** Beats of a childless node in the time after which its parent gives it up: a few may be lost. */
+const SIGNS_OF_LIFE = 6;
+
 /** How long a player may take to answer and connect (the WHEP draft's default validity of a counter-offer), in ms. */
 const COUNTER_OFFER_LIFE = 30_000;
 
@@ -53,12 +57,14 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
   readonly #viewers = new Map<string, Viewer>();
   readonly #outlets: Outlets;
   readonly #events: StreamEvents;
-  readonly #heartbeat: NodeJS.Timeout;
+  readonly #beats = new BeatClock(() => this.#beat());
   readonly #layerWatch: LayerWatch;
   #home: Home;
   #moving: Promise<void> = Promise.resolve();
   #source: Source | undefined;
   #generation = 0;
+  /** What the last beat said, and to how many children. */
+  #told = { viewers: 0, legs: 0, generation: 0 };
   #holds = 0;
   #closed = false;
 
@@ -75,10 +81,6 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
     this.#outlets = new Outlets(home, workers);
     this.children = new Children({ stream: this, maxChildren, workers, timing });
     this.children.on('usage', () => this.#used());
-    this.#heartbeat = setInterval(() => {
-      this.#beat();
-      this.#lookForEvents();
-    }, timing.legPulse);
     this.#layerWatch = new LayerWatch({
       hub: () => this.hub,
       tracks: () => this.#source?.tracks ?? [],
@@ -86,6 +88,7 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
       log: options.log.child({ stream: options.name }),
     });
     this.#settle();
+    this.#beat();
   }
 
   static async open(options: StreamOptions): Promise<Stream> {
@@ -253,7 +256,7 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
   close(why: SessionEnd): void {
     if (this.#closed) return;
     this.#closed = true;
-    clearInterval(this.#heartbeat);
+    this.#beats.close();
     this.#layerWatch.close();
     this.#tell(why === 'stream-ended' ? 'ended' : 'superseded');
     this.#tell('bye');
@@ -353,15 +356,37 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
     await Promise.all(viewers.map((viewer) => viewer.show(outlet.tracks)));
   }
 
-  /** Told at once: the parent lets media flow when the first viewer is connected. */
+  /** What the parent last said of the whole stream has changed: those below and our viewers hear of it before long. */
+  told(): void {
+    this.#beats.within(this.#options.timing.legPulse);
+  }
+
+  /**
+   * The parent lets media flow when the first viewer is connected, and a new child must be heard of: that is told at
+   * once. Other viewers who come and go wait for a beat that tells of all of them.
+   */
   #used(): void {
     this.emit('usage');
-    this.#beat();
+    const viewers = this.#viewersBelow();
+    const { legs } = this.children;
+    if (viewers > 0 !== this.#told.viewers > 0 || legs.length !== this.#told.legs) this.#beat();
+    else if (viewers !== this.#told.viewers) this.#beats.within(this.#options.timing.legPulse);
   }
 
   #beat(): void {
+    if (this.#closed) return;
+    const legs = this.children.legs.length;
+    const viewers = this.#viewersBelow();
     // A stream without children and without a parent has nobody to beat to.
-    if (this.children.legs.length > 0 || this.#source?.parent != null) this.#tell('alive');
+    if (legs > 0 || this.#source?.parent != null) this.#tell('alive');
+    this.#lookForEvents();
+    const before = this.#told;
+    this.#told = { viewers, legs, generation: this.#generation };
+    const isNews =
+      viewers !== before.viewers || legs !== before.legs || this.#generation !== before.generation;
+    const { legPulse, nodeDeadAfter } = this.#options.timing;
+    // News is told twice, in case the packet is lost. A parent gives a child `nodeDeadAfter`, a child its parent much less.
+    this.#beats.next(legs > 0 || isNews ? legPulse : Math.max(legPulse, nodeDeadAfter / SIGNS_OF_LIFE));
   }
 
   #tell(type: Parameters<Pulse['send']>[0]['type']): void {

@@ -1,5 +1,6 @@
 // Calls to a node's control server: TLS pinned to the certificate in the node's item, every request signed.
 
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import { Agent, request } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { connect } from 'node:tls';
@@ -84,7 +85,7 @@ export interface NodeCall<Answer extends z.ZodType> {
 
 /** Calls nodes. One per process; `close` ends its idle connections. */
 export class NodeClient {
-  readonly #key: Uint8Array;
+  readonly #key: KeyObject;
   readonly #agents = new LRUCache<string, PinnedAgent>({
     max: KEPT_NODES,
     dispose: (agent) => agent.destroy(),
@@ -92,7 +93,7 @@ export class NodeClient {
 
   /** @param key the cluster key, shared by functions and nodes. */
   constructor(key: Uint8Array) {
-    this.#key = key;
+    this.#key = createSecretKey(key);
   }
 
   /**

@@ -1,6 +1,13 @@
 // Signatures on calls to a node's control server: whoever has the cluster key, once, within a short time.
 
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import {
+  createHash,
+  createHmac,
+  createSecretKey,
+  type KeyObject,
+  randomBytes,
+  timingSafeEqual,
+} from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 
 /** How far the signer's clock may be from the node's, in ms. */
@@ -23,8 +30,11 @@ export interface SignedParts {
   incarnation: string;
 }
 
+/** As a KeyObject it is made ready once, which takes longer than to sign. */
+type SigningKey = KeyObject | Uint8Array;
+
 const mac = (
-  key: Uint8Array,
+  key: SigningKey,
   { method, path, body, incarnation }: SignedParts,
   time: string,
   nonce: string,
@@ -36,7 +46,7 @@ const mac = (
     .digest();
 
 /** The headers that sign a call. */
-export function signRequest(key: Uint8Array, parts: SignedParts): Record<string, string> {
+export function signRequest(key: SigningKey, parts: SignedParts): Record<string, string> {
   const time = String(Date.now());
   const nonce = randomBytes(16).toString('base64url');
   return {
@@ -48,11 +58,11 @@ export function signRequest(key: Uint8Array, parts: SignedParts): Record<string,
 
 /** Checks signatures and refuses a nonce that was used before. One per node process. */
 export class SignatureVerifier {
-  readonly #key: Uint8Array;
+  readonly #key: KeyObject;
   readonly #seen = new LRUCache<string, true>({ max: NONCES, ttl: 2 * WINDOW });
 
   constructor(key: Uint8Array) {
-    this.#key = key;
+    this.#key = createSecretKey(key);
   }
 
   /** @returns why the call is refused, or undefined when it is good. */

@@ -23,22 +23,23 @@ const unknownSession = () =>
 
 /** Seals and opens session tickets with a 32-byte key (AES-256-GCM, a JWE in compact form). */
 export class SessionUrls {
-  readonly #key: Uint8Array;
+  /** Imported once: jose would do it with every ticket. */
+  readonly #key: Promise<CryptoKey>;
 
-  constructor(key: Uint8Array) {
-    this.#key = key;
+  constructor(key: Uint8Array<ArrayBuffer>) {
+    this.#key = crypto.subtle.importKey('raw', key, 'AES-GCM', false, ['encrypt', 'decrypt']);
   }
 
-  seal(ticket: SessionTicket): Promise<string> {
+  async seal(ticket: SessionTicket): Promise<string> {
     return new CompactEncrypt(Buffer.from(JSON.stringify(ticket)))
       .setProtectedHeader({ alg: 'dir', enc: 'A256GCM' })
-      .encrypt(this.#key);
+      .encrypt(await this.#key);
   }
 
   /** @throws Problem 404 when the ticket is not one of ours for this use and stream. */
   async open(sealed: string, { use, stream }: Pick<SessionTicket, 'use' | 'stream'>): Promise<SessionTicket> {
     try {
-      const { plaintext } = await compactDecrypt(sealed, this.#key, {
+      const { plaintext } = await compactDecrypt(sealed, await this.#key, {
         keyManagementAlgorithms: ['dir'],
         contentEncryptionAlgorithms: ['A256GCM'],
       });
