@@ -1,11 +1,12 @@
 // What joining and leaving costs: how long joins take at a rate, what the steady viewers notice, and what memory stays.
 
 import { parseArgs } from 'node:util';
-import { residentOf } from './kinds.ts';
+import { liveHeap } from './heap.ts';
+import { ofKind, residentOf } from './kinds.ts';
 import { type Churned, EndedViewers, load } from './load.ts';
 import { processTree } from './processes.ts';
 import type { BenchResult } from './result.ts';
-import { OURS, type Server } from './servers.ts';
+import { ours, type Server } from './servers.ts';
 
 const USAGE = `npm run bench -- churn [options]
   --rates R,R,...     joins a second (20,50,100)
@@ -24,15 +25,23 @@ interface ChurnOptions {
   cycleRate: number;
 }
 
-/** Nodes and media workers, in bytes. */
+/** Bytes after so many cycles, with the steady viewers there and nobody joining. */
 interface Memory {
   cycles: number;
+  /** Resident. */
   nodes: number;
   workers: number;
+  /** The nodes' live heaps. */
+  live: number;
 }
 
-/** Between two looks at the memory, in cycles. */
-const MEMORY_EVERY = 1_000;
+/**
+ * Before so many cycles processes still come to their working size; and who joins after a look waits longer, for it
+ * makes V8 throw away compiled code.
+ */
+const WARM = 1_000;
+/** Seconds that the steady viewers are alone for the look at the memory: a node that collects garbage does nothing else. */
+const QUIET = 3;
 
 /** @throws Error when an option is wrong, the server does not start, or it refuses the publisher. */
 export async function run(args: string[]): Promise<BenchResult> {
@@ -42,15 +51,20 @@ export async function run(args: string[]): Promise<BenchResult> {
   const left = cycles - planned.reduce((sum, one) => sum + one.cycles, 0);
   if (left > 0) planned.push({ rate: cycleRate, cycles: left });
 
-  const server = await OURS.start();
   const memory: Memory[] = [];
   const results: Churned[] = [];
+  const server = await ours('meridian', { nodes: 2, workers: 1, inspected: true }).start();
   try {
-    for (const churn of planned) {
-      process.stderr.write(
-        `churn: ${churn.cycles} joins, ${churn.rate} a second, beside ${viewers} viewers\n`,
-      );
-      results.push(await measure(server, viewers, churn, memory));
+    let done = 0;
+    for (const churn of [...planned, undefined]) {
+      const what = churn ? `${churn.cycles} joins, ${churn.rate} a second` : 'the memory after all joins';
+      process.stderr.write(`churn: ${what}, beside ${viewers} viewers\n`);
+      const look = async () => {
+        if (churn === undefined || done >= WARM) memory.push(await memoryOf(server, done));
+      };
+      const result = await measure(server, viewers, churn, look);
+      if (result) results.push(result);
+      done += churn?.cycles ?? 0;
     }
   } finally {
     await server.close();
@@ -92,36 +106,35 @@ function optionsFrom(args: string[]): ChurnOptions {
   return options;
 }
 
+/** @param look called when the steady viewers are there, before the churn. */
 async function measure(
-  { whip, whep, token, pid }: Server,
+  { whip, whep, token }: Server,
   viewers: number,
-  churn: { rate: number; cycles: number },
-  memory: Memory[],
-): Promise<Churned> {
-  const before = memory.at(-1)?.cycles ?? 0;
-  const look = async (cycles: number) => {
-    const processes = await processTree(pid);
-    memory.push({
-      cycles: before + cycles,
-      nodes: residentOf(processes, ['nodes']),
-      workers: residentOf(processes, ['media workers']),
-    });
-  };
+  churn: { rate: number; cycles: number } | undefined,
+  look: () => Promise<unknown>,
+): Promise<Churned | undefined> {
   const ended = new EndedViewers();
   let result: Churned | undefined;
-  for await (const event of load({ whip, whep, token, steps: [viewers], duration: 1, churn })) {
-    // Always with the steady viewers there, so that looks can be compared.
-    if (event.event === 'measuring' && memory.length === 0) await look(0);
-    else if (event.event === 'cycled' && event.cycles % MEMORY_EVERY === 0) await look(event.cycles);
+  const given = { whip, whep, token, steps: [viewers], duration: QUIET, ...(churn && { churn }) };
+  for await (const event of load(given)) {
+    if (event.event === 'measuring') await look();
     else if (event.event === 'ended') ended.add(event);
-    else if (event.event === 'churned') {
-      for (const line of ended.take()) process.stderr.write(`churn: ${line}\n`);
-      await look(churn.cycles);
-      result = event.result;
-    }
+    else if (event.event === 'churned') result = event.result;
   }
-  if (result === undefined) throw new Error('the load generator ended before the churn did');
+  for (const line of ended.take()) process.stderr.write(`churn: ${line}\n`);
+  if (churn && result === undefined) throw new Error('the load generator ended before the churn did');
   return result;
+}
+
+async function memoryOf({ pid }: Server, cycles: number): Promise<Memory> {
+  const processes = await processTree(pid);
+  const heaps = await Promise.all(ofKind(processes, 'nodes').map((node) => liveHeap(node.pid)));
+  return {
+    cycles,
+    nodes: residentOf(processes, ['nodes']),
+    workers: residentOf(processes, ['media workers']),
+    live: heaps.reduce((sum, heap) => sum + heap, 0),
+  };
 }
 
 function row({ rate, cycles, refused, joins, steady }: Churned): BenchResult['rows'][number] {
@@ -143,15 +156,15 @@ function row({ rate, cycles, refused, joins, steady }: Churned): BenchResult['ro
   };
 }
 
-/** The first look after a thousand cycles is the beginning: before it, processes still come to their working size. */
 function memoryNote(memory: readonly Memory[]): string {
-  const megabytes = ({ nodes, workers, cycles }: Memory) =>
-    `after ${cycles} joins nodes ${(nodes / 1e6).toFixed(0)} MB, media workers ${(workers / 1e6).toFixed(1)} MB`;
-  const [first, last] = [memory[0], memory.at(-1)];
-  if (first === undefined || last === undefined) return '';
-  const begin = memory.find(({ cycles }) => cycles >= MEMORY_EVERY) ?? first;
-  const told = [...new Set([first, begin, last])].map(megabytes).join('; ');
-  const grown = last.nodes + last.workers - begin.nodes - begin.workers;
+  const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
+  const told = memory.map(
+    ({ cycles, live, nodes, workers }) =>
+      `after ${cycles} joins ${megabytes(live)} live, ${megabytes(nodes)} resident, media workers ${megabytes(workers)}`,
+  );
+  const [begin, last] = [memory[0], memory.at(-1)];
+  if (begin === undefined || last === undefined) return '';
   const joins = last.cycles - begin.cycles;
-  return `Resident: ${told}${joins > 0 ? `; ${(grown / joins).toFixed(0)} bytes a join from ${begin.cycles} on` : ''}.`;
+  const each = `${((last.live - begin.live) / joins).toFixed(0)} live bytes a join from ${begin.cycles} on`;
+  return `Memory of the nodes: ${told.join('; ')}${joins > 0 ? `; ${each}` : ''}.`;
 }

@@ -2,13 +2,14 @@
 
 import { compare, optionsFrom } from './fanout.ts';
 import type { BenchResult } from './result.ts';
-import { oursWithWorkers } from './servers.ts';
+import { ours } from './servers.ts';
 
 /** A stream's viewers go to another worker from 100 on (media-fleet/workers.ts). */
 const VIEWERS = ['--viewers', '100,200,400'];
 
 /** @param args as fanout's. */
 export async function run(args: string[]): Promise<BenchResult> {
-  const [one, two] = [oursWithWorkers(1), oursWithWorkers(2)];
+  const one = ours('1 worker a node', { nodes: 2, workers: 1 });
+  const two = ours('2 workers a node', { nodes: 2, workers: 2 });
   return compare([one, two], one, optionsFrom([...VIEWERS, ...args]));
 }

@@ -5,7 +5,7 @@ import { cpuOf, type Kind, residentOf } from './kinds.ts';
 import { EndedViewers, load, type Step } from './load.ts';
 import { type ProcessFacts, processTree } from './processes.ts';
 import type { BenchResult } from './result.ts';
-import { BARE, OURS, peer, type Server, type ServerKind } from './servers.ts';
+import { BARE, OURS, OURS_ON_ONE_NODE, peer, type Server, type ServerKind } from './servers.ts';
 import { percentile, spread } from './statistics.ts';
 
 const USAGE = `npm run bench -- fanout [options]
@@ -44,7 +44,7 @@ interface Measured {
 /** @throws Error when an option is wrong, a server does not start, or it refuses the publisher. */
 export async function run(args: string[]): Promise<BenchResult> {
   const options = optionsFrom(args);
-  return compare([OURS, BARE, ...options.peers], BARE, options);
+  return compare([OURS, OURS_ON_ONE_NODE, BARE, ...options.peers], BARE, options);
 }
 
 /** Every server in turn, again and again. @param base the one that the others' figures are divided by. */
@@ -72,6 +72,7 @@ export async function compare(
     ),
     notes: [
       'CPU is of all processes of a server: Meridian’s are gateway, nodes, media workers, database, DNS and page; bare is one mediasoup router in one program.',
+      'meridian: an origin node and an edge, and the leg between them; one node: publisher and viewers on the same, as on a single server. Nodes’ CPU is that of their processes and media workers: what an operator’s instances do, for the rest is Lambda’s, DynamoDB’s and Route 53’s there.',
       'Medians of the repeats; in brackets the smallest and the largest. The delay is from the publisher’s send to the viewer’s kernel.',
       'Publisher and viewers are bench/load on the same machine: H264 at 1 Mbps and 30 fps, and Opus.',
     ],
@@ -158,6 +159,10 @@ async function measure(
   return measured;
 }
 
+/** What an operator's instances do; all of a server that has no nodes. */
+const nodesCpu = ({ cpu, cpuByKind }: Measured): number =>
+  cpuByKind.nodes > 0 ? cpuByKind.nodes + cpuByKind['media workers'] : cpu;
+
 function row(
   all: readonly Measured[],
   { server, base, viewers }: { server: string; base: string; viewers: number },
@@ -192,6 +197,7 @@ function row(
       ratios(({ cpu }) => cpu),
       2,
     ),
+    [`nodes’, by ${base}’s`]: spread(ratios(nodesCpu), 2),
     [`media workers’, by ${base}’s`]: spread(
       ratios(({ cpuByKind }) => cpuByKind['media workers']),
       2,

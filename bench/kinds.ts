@@ -17,6 +17,10 @@ export const KINDS: readonly Kind[] = ['media workers', 'nodes', 'gateway', 'res
 const kindOf = ({ command }: ProcessFacts): Kind =>
   KINDS.find((kind) => PATTERNS[kind].test(command)) ?? 'rest';
 
+/** The processes of a kind. */
+export const ofKind = (processes: readonly ProcessFacts[], kind: Kind): ProcessFacts[] =>
+  processes.filter((one) => kindOf(one) === kind);
+
 /** CPU seconds so far. */
 export const cpuOf = (processes: readonly ProcessFacts[], kinds: readonly Kind[] = KINDS): number =>
   total(processes, kinds, ({ cpu }) => cpu);

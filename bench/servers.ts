@@ -24,12 +24,27 @@ export interface ServerKind {
 const START_WITHIN = 60_000;
 const STOP_WITHIN = 10_000;
 
-export const OURS: ServerKind = { name: 'meridian', start: () => startProgram('one-region.ts') };
-/** Meridian whose nodes have so many media workers. */
-export const oursWithWorkers = (count: number): ServerKind => ({
-  name: `meridian, ${count} ${count === 1 ? 'worker' : 'workers'} a node`,
-  start: () => startProgram('one-region.ts', String(count)),
+export interface OurOptions {
+  /** 1: publisher and viewers on one node, as on a single server; 2: an origin and an edge, with a leg between them. */
+  nodes: 1 | 2;
+  /** Media workers of a node. */
+  workers: number;
+  /** Whether its processes' heaps are to be looked at (bench/heap.ts). */
+  inspected?: boolean;
+}
+
+/** Meridian with one region. */
+export const ours = (name: string, { nodes, workers, inspected = false }: OurOptions): ServerKind => ({
+  name,
+  start: () =>
+    startProgram(
+      'one-region.ts',
+      ...['--nodes', String(nodes), '--workers', String(workers)],
+      ...(inspected ? ['--inspected'] : []),
+    ),
 });
+export const OURS = ours('meridian', { nodes: 2, workers: 1 });
+export const OURS_ON_ONE_NODE = ours('meridian, one node', { nodes: 1, workers: 1 });
 export const BARE: ServerKind = { name: 'bare', start: () => startProgram('bare.ts') };
 
 /**

@@ -60,6 +60,7 @@ export function signRequest(key: SigningKey, parts: SignedParts): Record<string,
 export class SignatureVerifier {
   readonly #key: KeyObject;
   readonly #seen = new LRUCache<string, true>({ max: NONCES, ttl: 2 * WINDOW });
+  #forgotAt = Date.now();
 
   constructor(key: Uint8Array) {
     this.#key = createSecretKey(key);
@@ -85,7 +86,16 @@ export class SignatureVerifier {
       return 'signed with another key, or for another request or incarnation';
     }
     if (this.#seen.has(nonce)) return 'seen before';
+    this.#forget();
     this.#seen.set(nonce, true);
     return undefined;
+  }
+
+  /** By itself the cache would keep them until it is full. */
+  #forget(): void {
+    const now = Date.now();
+    if (Math.abs(now - this.#forgotAt) < WINDOW) return;
+    this.#forgotAt = now;
+    this.#seen.purgeStale();
   }
 }
