@@ -9,9 +9,11 @@ import type {
   WebRtcServer,
   WebRtcTransport,
   Worker,
+  WorkerResourceUsage,
 } from 'mediasoup/types';
 import type { Logger } from 'pino';
 import { unavailable } from '#routing/problem.ts';
+import { cpuTime } from './cpu-time.ts';
 
 export interface WorkersOptions {
   count: number;
@@ -56,8 +58,12 @@ const SOCKET_BUFFER = 4_194_304;
 
 /** Milliseconds between measurements of a worker's CPU and memory; more often would show noise. */
 const MEASURE_INTERVAL = 2_000;
-/** A worker that has not answered for this long, in ms, carries no media either. */
+/** A worker that has not answered for this long, in ms, and did next to nothing meanwhile carries no media either. */
 const HUNG_AFTER = 5_000;
+/** One that works all the time has more to do than it can, and its media is late: but not for this long, in ms. */
+const LOST_AFTER = 30_000;
+/** Above this share of its core a silent worker counts as working. */
+const WORKING = 0.1;
 
 /** Viewers of a stream stay on its own worker up to this many sessions there; then other workers' cores are worth a pipe. */
 const SESSIONS_BEFORE_SPREADING = 100;
@@ -240,32 +246,46 @@ export class Workers {
   /** Measures a worker; one that does not answer is ended, and its `died` brings another. */
   async #measure(media: MediaWorker): Promise<void> {
     const { worker } = media;
-    const late = Promise.withResolvers<undefined>();
-    const timer = setTimeout(() => late.resolve(undefined), HUNG_AFTER);
+    const usage = await this.#usageOf(media);
+    if (worker.closed) return;
+    if (usage === undefined) {
+      // A hung or stopped process takes no other signal.
+      process.kill(worker.pid, 'SIGKILL');
+      return;
+    }
+    const now = performance.now();
+    const used = usage.ru_utime + usage.ru_stime;
+    if (media.measuredAt > 0) media.cpu = (used - media.cpuTime) / (now - media.measuredAt);
+    media.cpuTime = used;
+    media.measuredAt = now;
+    // ru_maxrss is in kibibytes.
+    media.memory = usage.ru_maxrss * 1024;
+  }
+
+  /** @returns undefined when the worker hangs; it is closed when it ended meanwhile. */
+  async #usageOf(media: MediaWorker): Promise<WorkerResourceUsage | undefined> {
+    const { worker } = media;
+    const { log } = this.#options;
+    let before = await cpuTime(worker.pid);
+    const asked = performance.now();
     const answered = worker.getResourceUsage().catch((error: unknown) => {
-      if (!worker.closed) throw error;
+      if (worker.closed) return undefined;
+      throw error;
     });
-    try {
-      const usage = await Promise.race([answered, late.promise]);
-      if (worker.closed) return;
-      if (usage === undefined) {
-        this.#options.log.error(
-          { pid: worker.pid },
-          `a media worker has been silent for ${HUNG_AFTER} ms; ending it`,
-        );
-        // A hung or stopped process takes no other signal.
-        process.kill(worker.pid, 'SIGKILL');
-        return;
+    for (;;) {
+      const usage = await within(HUNG_AFTER, answered);
+      if (usage !== undefined || worker.closed) return usage;
+      const silentFor = Math.round(performance.now() - asked);
+      const after = await cpuTime(worker.pid);
+      const share = (after - before) / HUNG_AFTER;
+      before = after;
+      if (!(share > WORKING) || silentFor >= LOST_AFTER) {
+        log.error({ pid: worker.pid }, `a media worker has been silent for ${silentFor} ms; ending it`);
+        return undefined;
       }
-      const now = performance.now();
-      const used = usage.ru_utime + usage.ru_stime;
-      if (media.measuredAt > 0) media.cpu = (used - media.cpuTime) / (now - media.measuredAt);
-      media.cpuTime = used;
-      media.measuredAt = now;
-      // ru_maxrss is in kibibytes.
-      media.memory = usage.ru_maxrss * 1024;
-    } finally {
-      clearTimeout(timer);
+      // No more viewers for it.
+      media.cpu = share;
+      log.warn({ pid: worker.pid, cpu: share }, 'a media worker is too busy to answer; its media is late');
     }
   }
 
@@ -284,6 +304,17 @@ export class Workers {
   close(): void {
     this.#closed = true;
     for (const { worker } of this.#workers) worker.close();
+  }
+}
+
+/** Undefined when it takes longer. */
+async function within<T>(milliseconds: number, answer: Promise<T>): Promise<T | undefined> {
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => late.resolve(undefined), milliseconds);
+  try {
+    return await Promise.race([answer, late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

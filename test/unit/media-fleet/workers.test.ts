@@ -5,12 +5,17 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { afterEach, expect, it, vi } from 'vitest';
+import { cpuTime } from '#media-fleet/cpu-time.ts';
 import { type MediaWorker, Workers, type WorkersOptions } from '#media-fleet/workers.ts';
 import { openHub, silent } from './media.ts';
+
+vi.mock('#media-fleet/cpu-time.ts', { spy: true });
 
 let workers: Workers | undefined;
 
 afterEach(() => {
+  vi.useRealTimers();
+  vi.mocked(cpuTime).mockReset();
   workers?.close();
   workers = undefined;
 });
@@ -150,6 +155,21 @@ it('a worker that stands still is ended, and another comes', async () => {
   process.kill(hung.worker.pid, 'SIGSTOP');
   await replacement(one, hung.worker.pid, 15_000);
   expect([hung.worker.died, transport.closed]).toEqual([true, true]);
+});
+
+it('a worker that is too busy to answer gets no more viewers, and is ended only after half a minute', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  const one = await start();
+  const busy = one.pick();
+  vi.spyOn(busy.worker, 'getResourceUsage').mockReturnValue(new Promise(() => undefined));
+  vi.mocked(cpuTime).mockImplementation(async () => performance.now());
+  const died = once(busy.worker, 'died');
+  await vi.advanceTimersByTimeAsync(2_000 + 5_000);
+  expect([busy.worker.closed, one.usage.cpu]).toEqual([false, 1]);
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(busy.worker.closed).toBe(false);
+  await vi.advanceTimersByTimeAsync(5_000);
+  await died;
 });
 
 it('says what its workers use once they are measured', async () => {
