@@ -11,6 +11,7 @@ import { publish } from '#media-fleet/publication.ts';
 import { writeAnswer } from '#media-fleet/sdp/answer.ts';
 import { readOffer } from '#media-fleet/sdp/offer.ts';
 import { planViewing, viewedSections } from '#media-fleet/viewer.ts';
+import { SOCKET_BUFFER } from '#media-fleet/workers.ts';
 import { Problem } from '#routing/problem.ts';
 
 const ADDRESS = '127.0.0.1';
@@ -24,7 +25,8 @@ worker.once('died', (error) => {
 });
 const webRtcServer = await worker.createWebRtcServer({
   listenInfos: [
-    { protocol: 'udp', ip: ADDRESS },
+    // As a node's: with Linux's own a busy worker loses reports, and at 400 viewers sessions.
+    { protocol: 'udp', ip: ADDRESS, sendBufferSize: SOCKET_BUFFER, recvBufferSize: SOCKET_BUFFER },
     { protocol: 'tcp', ip: ADDRESS },
   ],
 });

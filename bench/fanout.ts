@@ -1,7 +1,7 @@
 // What a viewer costs: CPU, memory, delay and loss of one stream to many viewers, beside a bare mediasoup router.
 
 import { parseArgs } from 'node:util';
-import { cpuOf, type Kind, residentOf } from './kinds.ts';
+import { cpuBetween, type Kind, residentOf } from './kinds.ts';
 import { EndedViewers, load, type Step } from './load.ts';
 import { type ProcessFacts, processTree } from './processes.ts';
 import type { BenchResult } from './result.ts';
@@ -54,27 +54,37 @@ export async function compare(
   options: FanoutOptions,
 ): Promise<BenchResult> {
   const measured: Measured[] = [];
+  const failures: string[] = [];
   for (let repeat = 0; repeat < options.repeats; repeat += 1) {
     // Turned around each time: what drifts with time then weighs on all alike.
     for (const kind of repeat % 2 === 0 ? servers : servers.toReversed()) {
       process.stderr.write(`fanout: ${kind.name}, ${repeat + 1} of ${options.repeats}\n`);
       const server = await kind.start();
       try {
-        measured.push(...(await measure(kind.name, server, repeat, options)));
+        for await (const step of measure(kind.name, server, repeat, options)) measured.push(step);
+      } catch (error) {
+        // What has been measured stands; a server that can no more is a result, too.
+        const failure = `${kind.name}, repeat ${repeat + 1}: ${error instanceof Error ? error.message : String(error)}`;
+        process.stderr.write(`fanout: ${failure}\n`);
+        failures.push(failure);
       } finally {
         await server.close();
       }
     }
   }
+  if (measured.length === 0) throw new Error(failures.join('; '));
   return {
     rows: options.viewers.flatMap((viewers) =>
-      servers.map(({ name }) => row(measured, { server: name, base: base.name, viewers })),
+      servers
+        .filter(({ name }) => measured.some((one) => one.server === name && one.viewers === viewers))
+        .map(({ name }) => row(measured, { server: name, base: base.name, viewers })),
     ),
     notes: [
       'CPU is of all processes of a server: Meridian’s are gateway, nodes, media workers, database, DNS and page; bare is one mediasoup router in one program.',
       'meridian: an origin node and an edge, and the leg between them; one node: publisher and viewers on the same, as on a single server. Nodes’ CPU is that of their processes and media workers: what an operator’s instances do, for the rest is Lambda’s, DynamoDB’s and Route 53’s there.',
       'Medians of the repeats; in brackets the smallest and the largest. The delay is from the publisher’s send to the viewer’s kernel.',
       'Publisher and viewers are bench/load on the same machine: H264 at 1 Mbps and 30 fps, and Opus.',
+      ...failures.map((failure) => `Ended before its last step: ${failure}.`),
     ],
     details: { options: { ...options, peers: options.peers.map(({ name }) => name) }, measured },
   };
@@ -115,14 +125,14 @@ export function optionsFrom(args: string[]): FanoutOptions {
   return { ...parsed, layers: layers === '1' ? 1 : 3 };
 }
 
-/** All steps with one server. */
-async function measure(
+/** All steps with one server, each when it is measured. @throws Error when the publisher is refused, or fails. */
+async function* measure(
   name: string,
   server: Server,
   repeat: number,
   { viewers, seconds, layers, suites }: FanoutOptions,
-): Promise<Measured[]> {
-  const measured: Measured[] = [];
+): AsyncGenerator<Measured> {
+  let steps = 0;
   let [empty, before]: [ProcessFacts[], ProcessFacts[]] = [[], []];
   let begun = 0;
   const ended = new EndedViewers();
@@ -138,12 +148,14 @@ async function measure(
       const after = await processTree(server.pid);
       const step = event.result;
       for (const line of ended.take()) process.stderr.write(`fanout: ${line}\n`);
+      if (before.some(({ pid }) => !after.some((one) => one.pid === pid)))
+        throw new Error(`a process of it ended while ${step.viewers} viewers were measured`);
       const share = (step.viewers - step.silent) * minutes;
-      const cpu = (kinds?: readonly Kind[]) => (cpuOf(after, kinds) - cpuOf(before, kinds)) / share;
-      measured.push({
+      const cpu = (kinds?: readonly Kind[]) => cpuBetween(before, after, kinds) / share;
+      yield {
         server: name,
         repeat,
-        viewers: viewers[measured.length] ?? step.viewers,
+        viewers: viewers[steps] ?? step.viewers,
         cpu: cpu(),
         cpuByKind: {
           'media workers': cpu(['media workers']),
@@ -153,10 +165,10 @@ async function measure(
         },
         memory: (residentOf(after) - residentOf(empty)) / step.viewers,
         step,
-      });
+      };
+      steps += 1;
     }
   }
-  return measured;
 }
 
 /** What an operator's instances do; all of a server that has no nodes. */

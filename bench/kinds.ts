@@ -22,8 +22,18 @@ export const ofKind = (processes: readonly ProcessFacts[], kind: Kind): ProcessF
   processes.filter((one) => kindOf(one) === kind);
 
 /** CPU seconds so far. */
-export const cpuOf = (processes: readonly ProcessFacts[], kinds: readonly Kind[] = KINDS): number =>
+export const cpuOf = (processes: readonly ProcessFacts[], kinds: readonly Kind[]): number =>
   total(processes, kinds, ({ cpu }) => cpu);
+
+/** CPU seconds between two looks; a process that came meanwhile counts whole, one that ended not at all. */
+export function cpuBetween(
+  before: readonly ProcessFacts[],
+  after: readonly ProcessFacts[],
+  kinds: readonly Kind[] = KINDS,
+): number {
+  const used = new Map(before.map(({ pid, cpu }) => [pid, cpu]));
+  return total(after, kinds, ({ pid, cpu }) => cpu - (used.get(pid) ?? 0));
+}
 
 /** Resident bytes. */
 export const residentOf = (processes: readonly ProcessFacts[], kinds: readonly Kind[] = KINDS): number =>

@@ -20,7 +20,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   cores: () => import('./cores.ts'),
   churn: () => import('./churn.ts'),
   failover: () => import('./failover.ts'),
-  plots: () => import('./plots.ts').then(withoutOptions),
+  page: () => import('./page.ts').then(withoutOptions),
 };
 
 const withoutOptions = ({ run }: { run: () => Promise<BenchResult> }): Bench => ({
@@ -64,7 +64,8 @@ async function measure(name: string, bench: () => Promise<Bench>): Promise<void>
   const folder = new URL('./results/', import.meta.url);
   await mkdir(folder, { recursive: true });
   const file = new URL(`${name}.json`, folder);
-  const figures = { name, machine, at: new Date().toISOString(), ...result };
+  const command = [name, ...given].join(' ');
+  const figures = { name, command, machine, at: new Date().toISOString(), ...result };
   await writeFile(file, `${JSON.stringify(figures, undefined, 2)}\n`);
   console.log(`written to bench/results/${name}.json`);
 }

@@ -36,8 +36,6 @@ const world = await startWorld({
     MERIDIAN_MAX_VIEWERS: '100000',
     MERIDIAN_CPU_LIMIT: '1',
     MERIDIAN_WORKERS: values.workers,
-    // A region without edges serves all the same, and says every second that it is not whole.
-    POWERTOOLS_LOG_LEVEL: 'ERROR',
     ...(values.inspected ? { NODE_OPTIONS: INSPECTED } : {}),
   },
 });

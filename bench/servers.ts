@@ -65,7 +65,11 @@ export function peer(spec: string): ServerKind {
 async function startProgram(file: string, ...args: string[]): Promise<Server> {
   const script = fileURLToPath(new URL(file, import.meta.url));
   // Its stdin is its lifeline: it ends when we do.
-  const program = spawn(process.execPath, [script, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const program = spawn(process.execPath, [script, ...args], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    // A region without edges serves all the same, and says every second that it is not whole.
+    env: { ...process.env, POWERTOOLS_LOG_LEVEL: 'ERROR' },
+  });
   const exited = once(program, 'exit');
   const close = async () => {
     program.stdin.end();

@@ -54,7 +54,7 @@ export interface MediaWorker {
  * Bytes of a worker's UDP socket, which all its sessions share, as far as the kernel allows (net.core.rmem_max). With
  * Linux's own 208 KiB a burst of viewers' checks and reports is lost while the worker is busy, and with it sessions.
  */
-const SOCKET_BUFFER = 4_194_304;
+export const SOCKET_BUFFER = 4_194_304;
 
 /** Milliseconds between measurements of a worker's CPU and memory; more often would show noise. */
 const MEASURE_INTERVAL = 2_000;

@@ -1,0 +1,111 @@
+// `npm run bench -- page`: puts what the last benchmarks measured into docs/performance.md, as tables and plots.
+
+import { readFile, writeFile } from 'node:fs/promises';
+import * as z from 'zod';
+import { type Bar, barChart } from './bars.ts';
+import type { BenchResult } from './result.ts';
+
+const cell = z.union([z.string(), z.number()]);
+const written = z.object({
+  /** As it was given: `fanout --seconds 10`. */
+  command: z.string(),
+  machine: z.string(),
+  at: z.iso.datetime(),
+  rows: z.array(z.record(z.string(), cell)),
+  notes: z.array(z.string()).default([]),
+});
+type Written = z.infer<typeof written>;
+type Row = Written['rows'][number];
+
+const PAGE = new URL('../docs/performance.md', import.meta.url);
+/** Where a benchmark's table stands in the page; what is between is written anew. */
+const PLACE = /<!-- bench: ([a-z-]+) -->\n[^]*?<!-- end -->/g;
+
+interface Plot {
+  bench: string;
+  title: string;
+  /** Undefined for a row that is not shown. */
+  label: (row: Row) => string | undefined;
+  column: string;
+}
+
+const PLOTS: readonly Plot[] = [
+  {
+    bench: 'fanout',
+    title: 'CPU seconds of all processes for a viewer’s minute',
+    label: ({ viewers, server }) => `${viewers} viewers, ${server}`,
+    column: 'CPU s per viewer-minute',
+  },
+  {
+    bench: 'hop',
+    title: 'Delay from the publisher’s send to the viewer, p50, ms',
+    label: ({ layers, at, hops }) => `${layers === 1 ? '1 layer' : `${layers} layers`}, ${at} (${hops} hops)`,
+    column: 'delay p50 ms',
+  },
+  {
+    bench: 'first-frame',
+    title: 'From POST to the first decoded picture, p50, ms',
+    label: ({ what, 'round trip ms': roundTrip }) =>
+      String(what).startsWith('POST → first')
+        ? `${String(what).replace('POST → first decoded frame, ', '')}, ${roundTrip} ms apart`
+        : undefined,
+    column: 'p50 ms',
+  },
+];
+
+/** @throws Error when a benchmark of the page has not been run, or its table has not got a plot's column. */
+export async function run(): Promise<BenchResult> {
+  const page = await readFile(PAGE, 'utf8');
+  const benches = [...page.matchAll(PLACE)].map(([, bench = '']) => bench);
+  const results = new Map<string, Written>();
+  for (const bench of benches) results.set(bench, await resultOf(bench));
+  const filled = page.replace(PLACE, (place, bench) => {
+    const result = results.get(bench);
+    return result ? `<!-- bench: ${bench} -->\n${table(result)}\n<!-- end -->` : place;
+  });
+  await writeFile(PAGE, filled);
+
+  for (const { bench, title, label, column } of PLOTS) {
+    const { rows } = results.get(bench) ?? (await resultOf(bench));
+    const bars = rows.flatMap((row): Bar[] => {
+      const name = label(row);
+      return name === undefined ? [] : [{ label: name, ...figure(row[column], `${bench}: ${column}`) }];
+    });
+    await writeFile(new URL(`../docs/performance-${bench}.svg`, import.meta.url), barChart(title, bars));
+  }
+  return { rows: benches.map((bench) => ({ bench, rows: results.get(bench)?.rows.length ?? 0 })) };
+}
+
+async function resultOf(bench: string): Promise<Written> {
+  const file = new URL(`./results/${bench}.json`, import.meta.url);
+  const text = await readFile(file, 'utf8').catch(() => {
+    throw new Error(`${bench} has not been measured here: npm run bench -- ${bench}`);
+  });
+  return written.parse(JSON.parse(text));
+}
+
+/** The command, the table and its notes, in Markdown. */
+function table({ command, machine, at, rows, notes }: Written): string {
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const line = (cells: readonly (string | number)[]) =>
+    `| ${cells.map((text) => String(text).replaceAll('|', '\\|')).join(' | ')} |`;
+  return [
+    `\`npm run bench -- ${command}\` (${at.slice(0, 10)}, ${machine}):`,
+    '',
+    line(columns),
+    line(columns.map(() => '---')),
+    ...rows.map((row) => line(columns.map((column) => row[column] ?? ''))),
+    '',
+    ...notes.map((note) => `- ${note}`),
+  ].join('\n');
+}
+
+/** `1.31 (0.81–1.67)`, as tables show a median with its spread, or a number alone. */
+const MEDIAN = /^([\d.]+) \(([\d.]+)–([\d.]+)\)$/;
+
+function figure(value: Row[string] | undefined, what: string): Omit<Bar, 'label'> {
+  if (typeof value === 'number') return { value, spread: undefined };
+  const [, median, least, most] = MEDIAN.exec(value ?? '') ?? [];
+  if (median === undefined) throw new Error(`${what} is ${value}, which cannot be drawn`);
+  return { value: Number(median), spread: [Number(least), Number(most)] };
+}
