@@ -19,7 +19,7 @@ type Row = Written['rows'][number];
 
 const PAGE = new URL('../docs/performance.md', import.meta.url);
 /** Where a benchmark's table stands in the page; what is between is written anew. */
-const PLACE = /<!-- bench: ([a-z-]+) -->\n[^]*?<!-- end -->/g;
+const PLACE = /<!-- bench: ([a-z-]+) -->\n.*?<!-- end -->/gs;
 
 interface Plot {
   bench: string;
