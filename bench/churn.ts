@@ -2,9 +2,9 @@
 
 import { parseArgs } from 'node:util';
 import { liveHeap } from './heap.ts';
-import { ofKind, residentOf } from './kinds.ts';
+import { cpuBetween, type Kind, ofKind, residentOf } from './kinds.ts';
 import { type Churned, EndedViewers, load } from './load.ts';
-import { processTree } from './processes.ts';
+import { type ProcessFacts, processTree } from './processes.ts';
 import type { BenchResult } from './result.ts';
 import { ours, type Server } from './servers.ts';
 
@@ -25,6 +25,13 @@ interface ChurnOptions {
   cycleRate: number;
 }
 
+/** What a join and its leave cost beside the steady viewers, in CPU ms. */
+type JoinCost = Record<'gateway' | 'nodes' | 'media workers', number>;
+
+interface Measured extends Churned {
+  cost: JoinCost;
+}
+
 /** Bytes after so many cycles, with the steady viewers there and nobody joining. */
 interface Memory {
   cycles: number;
@@ -40,8 +47,8 @@ interface Memory {
  * makes V8 throw away compiled code.
  */
 const WARM = 1_000;
-/** Seconds that the steady viewers are alone for the look at the memory: a node that collects garbage does nothing else. */
-const QUIET = 3;
+/** Seconds that the steady viewers are alone, so that their cost can be told from the joins'. */
+const QUIET = 5;
 
 /** @throws Error when an option is wrong, the server does not start, or it refuses the publisher. */
 export async function run(args: string[]): Promise<BenchResult> {
@@ -52,7 +59,7 @@ export async function run(args: string[]): Promise<BenchResult> {
   if (left > 0) planned.push({ rate: cycleRate, cycles: left });
 
   const memory: Memory[] = [];
-  const results: Churned[] = [];
+  const results: Measured[] = [];
   const server = await ours('meridian', { nodes: 2, workers: 1, inspected: true }).start();
   try {
     let done = 0;
@@ -100,30 +107,64 @@ function optionsFrom(args: string[]): ChurnOptions {
     cycles: Number(cycles ?? (short ? 60 : 10_000)),
     cycleRate: Number(values['cycle-rate'] ?? 50),
   };
-  const whole = [options.viewers, options.cycles].every((count) => Number.isInteger(count) && count >= 1);
+  const whole = [options.viewers, options.cycles].every((count) => Number.isInteger(count) && count >= 2);
   if (!whole || ![...options.rates, options.seconds, options.cycleRate].every((number) => number > 0))
     throw new Error(`wrong options: ${args.join(' ')}\n${USAGE}`);
   return options;
 }
 
+/** CPU seconds are read from processes so far. */
+interface Moment {
+  at: number;
+  processes: ProcessFacts[];
+}
+
 /** @param look called when the steady viewers are there, before the churn. */
 async function measure(
-  { whip, whep, token }: Server,
+  { whip, whep, token, pid }: Server,
   viewers: number,
   churn: { rate: number; cycles: number } | undefined,
   look: () => Promise<unknown>,
-): Promise<Churned | undefined> {
+): Promise<Measured | undefined> {
   const ended = new EndedViewers();
+  const now = async (): Promise<Moment> => ({ at: performance.now(), processes: await processTree(pid) });
+  // The last one to stay comes after the quiet seconds, and the churn with it.
+  const given = {
+    whip,
+    whep,
+    token,
+    steps: [viewers - 1, viewers],
+    duration: QUIET,
+    ...(churn && { churn }),
+  };
+  const moments: Moment[] = [];
   let result: Churned | undefined;
-  const given = { whip, whep, token, steps: [viewers], duration: QUIET, ...(churn && { churn }) };
   for await (const event of load(given)) {
-    if (event.event === 'measuring') await look();
-    else if (event.event === 'ended') ended.add(event);
-    else if (event.event === 'churned') result = event.result;
+    if (event.event === 'measuring') moments.push(await now());
+    else if (event.event === 'measured' && moments.length === 1) {
+      moments.push(await now());
+      await look();
+    } else if (event.event === 'ended') ended.add(event);
+    else if (event.event === 'churned') {
+      moments.push(await now());
+      result = event.result;
+    }
   }
   for (const line of ended.take()) process.stderr.write(`churn: ${line}\n`);
-  if (churn && result === undefined) throw new Error('the load generator ended before the churn did');
-  return result;
+  if (churn === undefined) return undefined;
+  if (result === undefined) throw new Error('the load generator ended before the churn did');
+  return { ...result, cost: costOf(moments, churn.cycles) };
+}
+
+/** @param moments the quiet seconds' begin and end, then the churn's. */
+function costOf([quiet, quietEnd, begin, end]: readonly Moment[], cycles: number): JoinCost {
+  if (!quiet || !quietEnd || !begin || !end) throw new Error('the load generator left out a step');
+  const cost = (kind: Kind) => {
+    const share = cpuBetween(quiet.processes, quietEnd.processes, [kind]) / (quietEnd.at - quiet.at);
+    const used = cpuBetween(begin.processes, end.processes, [kind]);
+    return (1_000 * (used - share * (end.at - begin.at))) / cycles;
+  };
+  return { gateway: cost('gateway'), nodes: cost('nodes'), 'media workers': cost('media workers') };
 }
 
 async function memoryOf({ pid }: Server, cycles: number): Promise<Memory> {
@@ -137,7 +178,7 @@ async function memoryOf({ pid }: Server, cycles: number): Promise<Memory> {
   };
 }
 
-function row({ rate, cycles, refused, joins, steady }: Churned): BenchResult['rows'][number] {
+function row({ rate, cycles, refused, joins, steady, cost }: Measured): BenchResult['rows'][number] {
   const times = (of: keyof Churned['joins']) => {
     const figures = joins[of];
     return 'p50' in figures ? `${figures.p50.toFixed(0)}, ${figures.p99.toFixed(0)}` : '';
@@ -149,6 +190,9 @@ function row({ rate, cycles, refused, joins, steady }: Churned): BenchResult['ro
     'POST → 201 p50, p99 ms': times('answerMs'),
     'POST → first RTP p50, p99 ms': times('firstPacketMs'),
     'POST → key frame p50, p99 ms': times('firstKeyFrameMs'),
+    'CPU ms a join: gateway, nodes, media workers': [cost.gateway, cost.nodes, cost['media workers']]
+      .map((milliseconds) => milliseconds.toFixed(1))
+      .join(', '),
     'steady: lost %': ((100 * steady.lost) / steady.expected).toFixed(3),
     'steady: without media': steady.failed + steady.silent,
     'steady: longest silence ms': steady.longestSilenceMs.toFixed(0),

@@ -28,6 +28,9 @@ interface FanoutOptions {
   suites: string[] | undefined;
 }
 
+/** Seconds between a step's last join and its measurement: what joins leave to be compiled and collected is not theirs who stay. */
+const SETTLE = 5;
+
 /** One server with so many viewers. */
 interface Measured {
   server: string;
@@ -137,7 +140,8 @@ async function* measure(
   let begun = 0;
   const ended = new EndedViewers();
   const { whip, whep, token } = server;
-  for await (const event of load({ whip, whep, token, steps: viewers, duration: seconds, layers, suites })) {
+  const run = load({ whip, whep, token, steps: viewers, duration: seconds, settle: SETTLE, layers, suites });
+  for await (const event of run) {
     if (event.event === 'playable') empty = await processTree(server.pid);
     else if (event.event === 'ended') ended.add(event);
     else if (event.event === 'measuring') {
