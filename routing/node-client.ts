@@ -128,19 +128,22 @@ export class NodeClient {
     call: NodeCall<Answer>,
     probe: number,
   ): Promise<z.output<Answer>> {
-    const over = new AbortController();
-    const doubted = Promise.withResolvers<never>();
+    const doubted = new AbortController();
     const status = { method: 'GET', path: '/v1/status', answer: z.unknown(), timeout: probe } as const;
+    let doubt: NodeUnreachable | undefined;
     const timer = setTimeout(() => {
       this.call(node, status).catch((error: unknown) => {
-        if (error instanceof NodeUnreachable) doubted.reject(error);
+        if (!(error instanceof NodeUnreachable)) return;
+        doubt = error;
+        doubted.abort();
       });
     }, probe);
     try {
-      return await Promise.race([this.call(node, { ...call, signal: over.signal }), doubted.promise]);
+      return await this.call(node, { ...call, signal: doubted.signal });
+    } catch (error) {
+      throw doubt ?? error;
     } finally {
       clearTimeout(timer);
-      over.abort();
     }
   }
 
