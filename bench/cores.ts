@@ -5,11 +5,15 @@ import type { BenchResult } from './result.ts';
 import { ours } from './servers.ts';
 
 /** A stream's viewers go to another worker from 100 on (media-fleet/workers.ts). */
-const VIEWERS = ['--viewers', '100,200,400'];
+const STEPS = '100,200,400';
 
-/** @param args as fanout's. */
+/** @param args as fanout's, without its peers. */
 export async function run(args: string[]): Promise<BenchResult> {
+  const options = optionsFrom(args, STEPS);
+  if (options.peers.length > 0) throw new Error('cores compares Meridian with itself; peers are fanout’s');
   const one = ours('1 worker a node', { nodes: 2, workers: 1 });
   const two = ours('2 workers a node', { nodes: 2, workers: 2 });
-  return compare([one, two], one, optionsFrom([...VIEWERS, ...args]));
+  return compare([one, two], one, options, [
+    'An origin node and an edge; a stream’s viewers go to another worker from 100 on.',
+  ]);
 }

@@ -19,6 +19,15 @@ const USAGE = `npm run bench -- fanout [options]
   --short             10 viewers, once, for 3 s: only to see that it works
 `;
 
+const STEPS = '10,50,100,200,400';
+/** A generator on a machine has not got more of its cores, nor a reader more of their patience: viewers, and seconds. */
+const [MOST_VIEWERS, LONGEST] = [10_000, 3_600];
+
+const NOTES = [
+  'CPU is of all processes of a server: Meridian’s are gateway, nodes, media workers, database, DNS and page; bare is one mediasoup router in one program, with a node’s socket buffers.',
+  'meridian: an origin node and an edge, and the leg between them; one node: publisher and viewers on the same, as on a single server. Nodes’ CPU is that of their processes and media workers: what an operator’s instances do, for the rest is Lambda’s, DynamoDB’s and Route 53’s there.',
+];
+
 interface FanoutOptions {
   viewers: number[];
   repeats: number;
@@ -47,7 +56,7 @@ interface Measured {
 /** @throws Error when an option is wrong, a server does not start, or it refuses the publisher. */
 export async function run(args: string[]): Promise<BenchResult> {
   const options = optionsFrom(args);
-  return compare([OURS, OURS_ON_ONE_NODE, BARE, ...options.peers], BARE, options);
+  return compare([OURS, OURS_ON_ONE_NODE, BARE, ...options.peers], BARE, options, NOTES);
 }
 
 /** Every server in turn, again and again. @param base the one that the others' figures are divided by. */
@@ -55,23 +64,25 @@ export async function compare(
   servers: readonly ServerKind[],
   base: ServerKind,
   options: FanoutOptions,
+  notes: readonly string[],
 ): Promise<BenchResult> {
   const measured: Measured[] = [];
   const failures: string[] = [];
   for (let repeat = 0; repeat < options.repeats; repeat += 1) {
     // Turned around each time: what drifts with time then weighs on all alike.
     for (const kind of repeat % 2 === 0 ? servers : servers.toReversed()) {
-      process.stderr.write(`fanout: ${kind.name}, ${repeat + 1} of ${options.repeats}\n`);
-      const server = await kind.start();
+      process.stderr.write(`${kind.name}, ${repeat + 1} of ${options.repeats}\n`);
+      let server: Server | undefined;
       try {
+        server = await kind.start();
         for await (const step of measure(kind.name, server, repeat, options)) measured.push(step);
       } catch (error) {
         // What has been measured stands; a server that can no more is a result, too.
         const failure = `${kind.name}, repeat ${repeat + 1}: ${error instanceof Error ? error.message : String(error)}`;
-        process.stderr.write(`fanout: ${failure}\n`);
+        process.stderr.write(`${failure}\n`);
         failures.push(failure);
       } finally {
-        await server.close();
+        await server?.close();
       }
     }
   }
@@ -83,9 +94,8 @@ export async function compare(
         .map(({ name }) => row(measured, { server: name, base: base.name, viewers })),
     ),
     notes: [
-      'CPU is of all processes of a server: Meridian’s are gateway, nodes, media workers, database, DNS and page; bare is one mediasoup router in one program.',
-      'meridian: an origin node and an edge, and the leg between them; one node: publisher and viewers on the same, as on a single server. Nodes’ CPU is that of their processes and media workers: what an operator’s instances do, for the rest is Lambda’s, DynamoDB’s and Route 53’s there.',
-      'Medians of the repeats; in brackets the smallest and the largest. The delay is from the publisher’s send to the viewer’s kernel.',
+      ...notes,
+      'Medians of the repeats; in brackets the smallest and the largest. The delay is from the publisher’s send to the viewer’s kernel, of packets that came in order; a packet that was sent again counts as received.',
       'Publisher and viewers are bench/load on the same machine: H264 at 1 Mbps and 30 fps, and Opus.',
       ...failures.map((failure) => `Ended before its last step: ${failure}.`),
     ],
@@ -93,8 +103,8 @@ export async function compare(
   };
 }
 
-/** @throws Error when one of them is wrong. */
-export function optionsFrom(args: string[]): FanoutOptions {
+/** @param steps of viewers, where none are given. @throws Error when one of them is wrong. */
+export function optionsFrom(args: string[], steps = STEPS): FanoutOptions {
   const { values } = parseArgs({
     args,
     options: {
@@ -109,7 +119,7 @@ export function optionsFrom(args: string[]): FanoutOptions {
   });
   const { viewers, repeats, seconds, layers, suites, short } = values;
   const parsed = {
-    viewers: (viewers ?? (short ? '10' : '10,50,100,200,400')).split(',').map(Number),
+    viewers: (viewers ?? (short ? '10' : steps)).split(',').map(Number),
     repeats: Number(repeats ?? (short ? 1 : 3)),
     seconds: Number(seconds ?? (short ? 3 : 15)),
     peers: values.peer.map(peer),
@@ -121,7 +131,8 @@ export function optionsFrom(args: string[]): FanoutOptions {
     !rising ||
     !whole ||
     !(parsed.repeats >= 1) ||
-    !(parsed.seconds > 0) ||
+    !(parsed.seconds >= 1 && parsed.seconds <= LONGEST) ||
+    parsed.viewers.some((count) => count > MOST_VIEWERS) ||
     (layers !== '1' && layers !== '3')
   )
     throw new Error(`wrong options: ${args.join(' ')}\n${USAGE}`);
@@ -151,11 +162,12 @@ async function* measure(
       const minutes = (performance.now() - begun) / 60_000;
       const after = await processTree(server.pid);
       const step = event.result;
-      for (const line of ended.take()) process.stderr.write(`fanout: ${line}\n`);
+      for (const line of ended.take()) process.stderr.write(`${line}\n`);
       if (before.some(({ pid }) => !after.some((one) => one.pid === pid)))
         throw new Error(`a process of it ended while ${step.viewers} viewers were measured`);
       const share = (step.viewers - step.silent) * minutes;
       const cpu = (kinds?: readonly Kind[]) => cpuBetween(before, after, kinds) / share;
+      if (cpu() === 0) throw new Error(`process ${server.pid} did nothing all the time: is it the server’s?`);
       yield {
         server: name,
         repeat,
@@ -219,6 +231,11 @@ function row(
       2,
     ),
     'delay p50, p99 ms': `${median(delays('p50'), 2)}, ${median(delays('p99'), 1)}`,
+    'longest silence ms': Math.max(...own.map(({ step }) => step.longestSilenceMs)).toFixed(0),
+    'generator’s CPU % of a core': percentile(
+      own.map(({ step }) => 100 * step.ownCpu),
+      50,
+    ).toFixed(0),
     'without media': own.reduce((sum, { step }) => sum + step.refused + step.failed + step.silent, 0),
     'lost %': ((100 * lost) / expected).toFixed(3),
     'POST → 201 p50, p99 ms': `${joins('answerMs', 'p50')}, ${joins('answerMs', 'p99')}`,

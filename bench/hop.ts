@@ -99,7 +99,7 @@ async function measureOnce(layers: 1 | 3): Promise<Measured> {
     return {
       cpu,
       steps: results.flatMap((event, index) =>
-        event.event === 'measured' ? [{ at: SEATS[index]?.at ?? '', step: event.result }] : [],
+        event.event === 'measured' ? [{ at: SEATS[index]?.at ?? '', step: flowing(event.result) }] : [],
       ),
     };
   } finally {
@@ -107,6 +107,18 @@ async function measureOnce(layers: 1 | 3): Promise<Measured> {
     for (const viewer of loads.reverse()) await viewer.return();
     await world.close();
   }
+}
+
+/** Longer than any pause between packets that is not a fault of its own, ms. */
+const SILENCE = 1_000;
+
+/** @throws Error when the viewer got nothing for a while: its figures would be those of better times. */
+function flowing(step: Step): Step {
+  if (step.latencyMs.count === 0 || step.failed + step.silent > 0 || step.longestSilenceMs > SILENCE)
+    throw new Error(
+      `a viewer got nothing for ${step.longestSilenceMs.toFixed(0)} ms; did the publisher end?`,
+    );
+  return step;
 }
 
 /** Reads a generator's events up to this one. */

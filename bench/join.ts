@@ -76,7 +76,8 @@ async function frames(count: number, start: () => Promise<Viewer>) {
     const viewer = await start();
     await viewer.watch(1);
     answers.push(viewer.session.answeredAfter);
-    firstFrames.push(viewer.firstFrameAfter ?? Number.NaN);
+    if (viewer.firstFrameAfter === undefined) throw new Error('a viewer saw no picture');
+    firstFrames.push(viewer.firstFrameAfter);
     await viewer.stop();
     // Past the publisher's pause between key frames, so that a join does not pay for the one before it.
     await sleep(400);

@@ -132,7 +132,10 @@ export async function* load(options: LoadOptions): AsyncGenerator<LoadEvent, voi
       yield event;
     }
     const [code] = await exited;
-    if (code !== 0) throw new Error(`the load generator ended with ${code}: some session was not ended`);
+    if (code !== 0)
+      throw new Error(
+        `the load generator ended with ${code ?? 'a signal'}: see its message, or a session was not ended`,
+      );
   } finally {
     program.stdin.end();
     const timer = setTimeout(() => program.kill('SIGKILL'), STOP_WITHIN);

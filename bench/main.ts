@@ -1,6 +1,6 @@
 // `npm run bench -- <name> [options]`: runs one benchmark, prints its table and writes its figures to bench/results/.
 
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import { thisMachine } from '#local/program.ts';
 import type { BenchResult } from './result.ts';
@@ -20,7 +20,6 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   cores: () => import('./cores.ts'),
   churn: () => import('./churn.ts'),
   failover: () => import('./failover.ts'),
-  page: () => import('./page.ts').then(withoutOptions),
 };
 
 const withoutOptions = ({ run }: { run: () => Promise<BenchResult> }): Bench => ({
@@ -35,7 +34,7 @@ const BUSY = 0.5;
 
 const [name = '', ...given] = process.argv.slice(2).filter((argument) => argument !== '--force');
 const force = process.argv.includes('--force');
-const bench = BENCHES[name];
+const bench = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
 const [load = 0] = loadavg();
 const cores = cpus().length;
 if (bench === undefined) {
@@ -64,8 +63,12 @@ async function measure(name: string, bench: () => Promise<Bench>): Promise<void>
   const folder = new URL('./results/', import.meta.url);
   await mkdir(folder, { recursive: true });
   const file = new URL(`${name}.json`, folder);
-  const command = [name, ...given].join(' ');
-  const figures = { name, command, machine, at: new Date().toISOString(), ...result };
-  await writeFile(file, `${JSON.stringify(figures, undefined, 2)}\n`);
+  // A peer's URLs may carry a token.
+  const command = [name, ...given].join(' ').replaceAll(/\?[^\s,]*/g, '');
+  const figures = { name, command, forced: force, machine, at: new Date().toISOString(), ...result };
+  // Whole or not at all: an earlier result is better than half of one.
+  const unfinished = new URL(`${name}.json.${process.pid}`, folder);
+  await writeFile(unfinished, `${JSON.stringify(figures, undefined, 2)}\n`);
+  await rename(unfinished, file);
   console.log(`written to bench/results/${name}.json`);
 }

@@ -1,14 +1,14 @@
-// `npm run bench -- page`: puts what the last benchmarks measured into docs/performance.md, as tables and plots.
+// `npm run bench:page`: puts what the last benchmarks measured into docs/performance.md, as tables and plots.
 
 import { readFile, writeFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { type Bar, barChart } from './bars.ts';
-import type { BenchResult } from './result.ts';
 
 const cell = z.union([z.string(), z.number()]);
 const written = z.object({
   /** As it was given: `fanout --seconds 10`. */
   command: z.string(),
+  forced: z.boolean(),
   machine: z.string(),
   at: z.iso.datetime(),
   rows: z.array(z.record(z.string(), cell)),
@@ -53,35 +53,23 @@ const PLOTS: readonly Plot[] = [
   },
 ];
 
-/** @throws Error when a benchmark of the page has not been run, or its table has not got a plot's column. */
-export async function run(): Promise<BenchResult> {
-  const page = await readFile(PAGE, 'utf8');
-  const benches = [...page.matchAll(PLACE)].map(([, bench = '']) => bench);
-  const results = new Map<string, Written>();
-  for (const bench of benches) results.set(bench, await resultOf(bench));
-  const filled = page.replace(PLACE, (place, bench) => {
-    const result = results.get(bench);
-    return result ? `<!-- bench: ${bench} -->\n${table(result)}\n<!-- end -->` : place;
-  });
-  await writeFile(PAGE, filled);
-
-  for (const { bench, title, label, column } of PLOTS) {
-    const { rows } = results.get(bench) ?? (await resultOf(bench));
-    const bars = rows.flatMap((row): Bar[] => {
-      const name = label(row);
-      return name === undefined ? [] : [{ label: name, ...figure(row[column], `${bench}: ${column}`) }];
-    });
-    await writeFile(new URL(`../docs/performance-${bench}.svg`, import.meta.url), barChart(title, bars));
-  }
-  return { rows: benches.map((bench) => ({ bench, rows: results.get(bench)?.rows.length ?? 0 })) };
-}
+/** What may be published: everybody's servers, measured whole on a quiet machine. */
+const isPublishable = ({ command, forced }: Written): boolean =>
+  !forced && !command.includes('--short') && !command.includes('--peer');
 
 async function resultOf(bench: string): Promise<Written> {
   const file = new URL(`./results/${bench}.json`, import.meta.url);
   const text = await readFile(file, 'utf8').catch(() => {
     throw new Error(`${bench} has not been measured here: npm run bench -- ${bench}`);
   });
-  return written.parse(JSON.parse(text));
+  try {
+    const result = written.parse(JSON.parse(text));
+    if (!isPublishable(result)) throw new Error('it was forced, short, or with a peer');
+    return result;
+  } catch (error) {
+    const why = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
+    throw new Error(`bench/results/${bench}.json is no result: ${why}`);
+  }
 }
 
 /** The command, the table and its notes, in Markdown. */
@@ -109,3 +97,25 @@ function figure(value: Row[string] | undefined, what: string): Omit<Bar, 'label'
   if (median === undefined) throw new Error(`${what} is ${value}, which cannot be drawn`);
   return { value: Number(median), spread: [Number(least), Number(most)] };
 }
+
+const page = await readFile(PAGE, 'utf8');
+const benches = [...page.matchAll(PLACE)].map(([, bench = '']) => bench);
+const results = new Map<string, Written>();
+for (const bench of new Set([...benches, ...PLOTS.map((plot) => plot.bench)]))
+  results.set(bench, await resultOf(bench));
+
+// All before anything is written: half a page would be of two days.
+const plots = PLOTS.map(({ bench, title, label, column }) => {
+  const bars = (results.get(bench)?.rows ?? []).flatMap((row): Bar[] => {
+    const name = label(row);
+    return name === undefined ? [] : [{ label: name, ...figure(row[column], `${bench}: ${column}`) }];
+  });
+  return { file: `performance-${bench}.svg`, svg: barChart(title, bars) };
+});
+const filled = page.replace(PLACE, (place, bench) => {
+  const result = results.get(bench);
+  return result ? `<!-- bench: ${bench} -->\n${table(result)}\n<!-- end -->` : place;
+});
+for (const { file, svg } of plots) await writeFile(new URL(`../docs/${file}`, import.meta.url), svg);
+await writeFile(PAGE, filled);
+console.log(`docs/performance.md has ${benches.join(', ')}`);

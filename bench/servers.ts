@@ -2,6 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
@@ -47,10 +48,13 @@ export const OURS = ours('meridian', { nodes: 2, workers: 1 });
 export const OURS_ON_ONE_NODE = ours('meridian, one node', { nodes: 1, workers: 1 });
 export const BARE: ServerKind = { name: 'bare', start: () => startProgram('bare.ts') };
 
+/** Rows are told apart by name. */
+const RESERVED = [OURS, OURS_ON_ONE_NODE, BARE].map(({ name }) => name);
+
 /**
  * A server that runs already.
  * @param spec `name,whip,whep,pid`
- * @throws Error when it is not of that form.
+ * @throws Error when it is not of that form, or names no process.
  */
 export function peer(spec: string): ServerKind {
   const [name = '', whip, whep, pid, ...more] = spec.split(',');
@@ -59,6 +63,9 @@ export function peer(spec: string): ServerKind {
     throw new Error(
       `--peer ${spec}: name,whip,whep,pid, as other,http://127.0.0.1:8889/a/whip,http://127.0.0.1:8889/a/whep,1234`,
     );
+  if (RESERVED.includes(name)) throw new Error(`--peer ${spec}: ${name} is what a server of ours is called`);
+  const { pid: root } = known.data;
+  if (!existsSync(`/proc/${root}`)) throw new Error(`--peer ${spec}: there is no process ${root}`);
   return { name, start: async () => ({ ...known.data, close: async () => undefined }) };
 }
 

@@ -15,8 +15,9 @@ export const summary = (what: string, milliseconds: readonly number[]): Record<s
   'max ms': Number(Math.max(...milliseconds).toFixed(1)),
 });
 
-/** A median with the smallest and the largest, as `1.31 (0.81–1.67)`. */
+/** A median with the smallest and the largest, as `1.31 (0.81–1.67)`; nothing of nothing. */
 export const spread = (values: readonly number[], digits: number): string => {
+  if (values.length === 0) return '';
   const [median, least, most] = [percentile(values, 50), Math.min(...values), Math.max(...values)];
   return `${median.toFixed(digits)} (${least.toFixed(digits)}–${most.toFixed(digits)})`;
 };

@@ -28,8 +28,8 @@ export interface LegOptions {
 /** A leg, or why there is none. */
 export type LegOutcome = { leg: Leg } | { refused: Exclude<LegAnswer, LegAccepted> };
 
-/** Emits `end` once. */
-export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
+/** Emits `word` when the parent says something new of the whole stream, `end` once. */
+export class Leg extends EventEmitter<{ word: []; end: [LegEnd] }> implements Source {
   readonly tracks: readonly Producer[];
   /** Whoever feeds the parent waits where that is needed. */
   readonly flowsAt = 0;
@@ -39,7 +39,6 @@ export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
   readonly parent: { region: string; nodeId: string };
   readonly #transport: PipeTransport;
   readonly #silence: Silence;
-  readonly #stream: FedHub;
   #ended: LegEnd | undefined;
   #heard = false;
   #word: StreamWord | undefined;
@@ -57,7 +56,6 @@ export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
     this.role = options.crossing ? 'secondary-origin' : 'edge';
     this.parent = { region: answer.parent.region, nodeId: answer.parent.nodeId };
     this.#transport = transport;
-    this.#stream = options.stream;
     this.#silence = new Silence({
       transport,
       after: options.timing.legSilence,
@@ -143,7 +141,7 @@ export class Leg extends EventEmitter<{ end: [LegEnd] }> implements Source {
     const isNews = word?.isLive !== this.#word?.isLive || word?.total !== this.#word?.total;
     this.#word = word;
     this.#silence.heard();
-    if (isNews) this.#stream.told();
+    if (isNews) this.emit('word');
   }
 
   close(end: LegEnd): void {

@@ -381,6 +381,7 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
       return 'retry';
     }
     this.#leg = leg;
+    leg.on('word', () => stream.passOn());
     const over = leg.over();
     try {
       await stream.attach(leg);

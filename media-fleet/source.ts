@@ -37,8 +37,6 @@ export interface FedHub {
   /** Rises with every source. */
   readonly generation: number;
   readonly closed: boolean;
-  /** To be called when what its source says of the whole stream has changed. */
-  told(): void;
 }
 
 export const notLive = (stream: string): Problem =>

@@ -40,6 +40,9 @@ interface Home extends OutletHome {
 /** The outlet of viewers that took our own offer: the hub itself, whatever its tracks' numbers. */
 const HUB_OUTLET = 'hub';
 
+/** Milliseconds between two looks for events: what is not told to us may be as late for viewers. */
+const LOOKS = 500;
+
 /** Beats of a childless node in the time after which its parent gives it up: a few may be lost. */
 const SIGNS_OF_LIFE = 6;
 
@@ -58,13 +61,14 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
   readonly #outlets: Outlets;
   readonly #events: StreamEvents;
   readonly #beats = new BeatClock(() => this.#beat());
+  readonly #looks: NodeJS.Timeout;
   readonly #layerWatch: LayerWatch;
   #home: Home;
   #moving: Promise<void> = Promise.resolve();
   #source: Source | undefined;
   #generation = 0;
   /** What the last beat said, and to how many children. */
-  #told = { viewers: 0, legs: 0, generation: 0 };
+  #lastBeat = { viewers: 0, legs: 0, generation: 0 };
   #holds = 0;
   #closed = false;
 
@@ -87,6 +91,7 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
       viewers: () => [...this.#viewers.values()].map(({ layers }) => layers),
       log: options.log.child({ stream: options.name }),
     });
+    this.#looks = setInterval(() => this.#lookForEvents(), LOOKS);
     this.#settle();
     this.#beat();
   }
@@ -257,6 +262,7 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
     if (this.#closed) return;
     this.#closed = true;
     this.#beats.close();
+    clearInterval(this.#looks);
     this.#layerWatch.close();
     this.#tell(why === 'stream-ended' ? 'ended' : 'superseded');
     this.#tell('bye');
@@ -356,9 +362,10 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
     await Promise.all(viewers.map((viewer) => viewer.show(outlet.tracks)));
   }
 
-  /** What the parent last said of the whole stream has changed: those below and our viewers hear of it before long. */
-  told(): void {
-    this.#beats.within(this.#options.timing.legPulse);
+  /** The parent says something new of the whole stream: our viewers hear of it now, and children before long. */
+  passOn(): void {
+    this.#lookForEvents();
+    if (this.children.legs.length > 0) this.#beats.within(this.#options.timing.legPulse);
   }
 
   /**
@@ -369,8 +376,8 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
     this.emit('usage');
     const viewers = this.#viewersBelow();
     const { legs } = this.children;
-    if (viewers > 0 !== this.#told.viewers > 0 || legs.length !== this.#told.legs) this.#beat();
-    else if (viewers !== this.#told.viewers) this.#beats.within(this.#options.timing.legPulse);
+    if (viewers > 0 !== this.#lastBeat.viewers > 0 || legs.length !== this.#lastBeat.legs) this.#beat();
+    else if (viewers !== this.#lastBeat.viewers) this.#beats.within(this.#options.timing.legPulse);
   }
 
   #beat(): void {
@@ -379,9 +386,8 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
     const viewers = this.#viewersBelow();
     // A stream without children and without a parent has nobody to beat to.
     if (legs > 0 || this.#source?.parent != null) this.#tell('alive');
-    this.#lookForEvents();
-    const before = this.#told;
-    this.#told = { viewers, legs, generation: this.#generation };
+    const before = this.#lastBeat;
+    this.#lastBeat = { viewers, legs, generation: this.#generation };
     const isNews =
       viewers !== before.viewers || legs !== before.legs || this.#generation !== before.generation;
     const { legPulse, nodeDeadAfter } = this.#options.timing;

@@ -277,15 +277,15 @@ export class Workers {
       if (usage !== undefined || worker.closed) return usage;
       const silentFor = Math.round(performance.now() - asked);
       const after = await cpuTime(worker.pid);
-      const share = (after - before) / HUNG_AFTER;
+      const isWorking = (after - before) / HUNG_AFTER > WORKING;
       before = after;
-      if (!(share > WORKING) || silentFor >= LOST_AFTER) {
+      if (!isWorking || silentFor >= LOST_AFTER) {
         log.error({ pid: worker.pid }, `a media worker has been silent for ${silentFor} ms; ending it`);
         return undefined;
       }
-      // No more viewers for it.
-      media.cpu = share;
-      log.warn({ pid: worker.pid, cpu: share }, 'a media worker is too busy to answer; its media is late');
+      // No more viewers for it, however little of the core it gets.
+      media.cpu = 1;
+      log.warn({ pid: worker.pid }, 'a media worker is too busy to answer; its media is late');
     }
   }
 

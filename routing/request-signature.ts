@@ -30,7 +30,7 @@ export interface SignedParts {
   incarnation: string;
 }
 
-/** As a KeyObject it is made ready once, which takes longer than to sign. */
+/** Who signs more than once has a KeyObject: to make a key ready takes longer than to sign. */
 type SigningKey = KeyObject | Uint8Array;
 
 const mac = (

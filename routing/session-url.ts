@@ -26,7 +26,9 @@ export class SessionUrls {
   /** Imported once: jose would do it with every ticket. */
   readonly #key: Promise<CryptoKey>;
 
+  /** @throws Error when the key has not 32 bytes. */
   constructor(key: Uint8Array<ArrayBuffer>) {
+    if (key.length !== 32) throw new Error(`the session key has ${key.length} bytes; it must have 32`);
     this.#key = crypto.subtle.importKey('raw', key, 'AES-GCM', false, ['encrypt', 'decrypt']);
   }
 

@@ -64,6 +64,8 @@ export function timingFrom(environment: NodeJS.ProcessEnv): Timing {
     const { heartbeat, nodeDeadAfter, legPulse, legSilence } = parsed.data;
     if (nodeDeadAfter <= heartbeat) throw longer('nodeDeadAfter', 'heartbeat');
     if (legSilence <= legPulse) throw longer('legSilence', 'legPulse');
+    // Else a parent would give its child up between two beats.
+    if (nodeDeadAfter <= 2 * legPulse) throw longer('nodeDeadAfter', 'legPulse', 'twice ');
     return parsed.data;
   }
   const wrong = parsed.error.issues.map((issue) => {
@@ -73,7 +75,7 @@ export function timingFrom(environment: NodeJS.ProcessEnv): Timing {
   throw new Error(`wrong timing in the environment: ${wrong.join('; ')}`);
 }
 
-const longer = (longName: string, shortName: string): Error =>
+const longer = (longName: string, shortName: string, times = ''): Error =>
   new Error(
-    `wrong timing in the environment: ${timingVariable(longName)} must be more than ${timingVariable(shortName)}`,
+    `wrong timing in the environment: ${timingVariable(longName)} must be more than ${times}${timingVariable(shortName)}`,
   );

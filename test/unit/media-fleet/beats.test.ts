@@ -73,11 +73,22 @@ it('other viewers who come are told of by one beat, a pulse later', async () => 
   expect(up).toHaveBeenLastCalledWith(expect.objectContaining({ viewers: 5 }));
 });
 
-it('what the parent says anew is passed on, a pulse later', () => {
-  const up = vi.spyOn(edge.pulse, 'send');
-  edge.told();
-  vi.advanceTimersByTime(timing.legPulse);
-  expect(up).toHaveBeenCalledTimes(1);
+it('what the parent says anew is passed on to children, a pulse later, and not back to it', async () => {
+  const low = await openStream(workers, { self: selfOf('i-low') });
+  try {
+    const sent = vi.spyOn(edge.pulse, 'send');
+    edge.passOn();
+    vi.advanceTimersByTime(timing.legPulse);
+    expect(sent).not.toHaveBeenCalled();
+    await feedByLeg(workers, { parent: edge, child: low });
+    vi.advanceTimersByTime(timing.legPulse / 2);
+    sent.mockClear();
+    edge.passOn();
+    vi.advanceTimersByTime(timing.legPulse);
+    expect(sent).toHaveBeenCalledOnce();
+  } finally {
+    low.close('node-closing');
+  }
 });
 
 it('a child that comes is told at once how the stream does', async () => {

@@ -76,6 +76,7 @@ export const askForLeg = (
 export async function feedByLeg(workers: Workers, wanted: LegWanted): Promise<Leg> {
   const outcome = await askForLeg(workers, wanted);
   if ('refused' in outcome) throw new Error(`refused: ${JSON.stringify(outcome.refused)}`);
+  outcome.leg.on('word', () => wanted.child.passOn());
   await wanted.child.attach(outcome.leg);
   return outcome.leg;
 }
