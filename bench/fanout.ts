@@ -56,6 +56,8 @@ interface Measured {
 /** @throws Error when an option is wrong, a server does not start, or it refuses the publisher. */
 export async function run(args: string[]): Promise<BenchResult> {
   const options = optionsFrom(args);
+  // Nobody wants to hear after a quarter of an hour that a peer is not there.
+  for (const kind of options.peers) await kind.start();
   return compare([OURS, OURS_ON_ONE_NODE, BARE, ...options.peers], BARE, options, NOTES);
 }
 

@@ -112,6 +112,8 @@ export interface LoadOptions {
   suites?: readonly string[] | undefined;
 }
 
+/** Milliseconds for the longest of runs: whoever waits for a viewer that never gets a packet does not wait for ever. */
+const LONGEST = 1_800_000;
 /** Milliseconds for it to end its sessions; by itself it gives up after 10 s. */
 const STOP_WITHIN = 15_000;
 
@@ -121,7 +123,11 @@ const STOP_WITHIN = 15_000;
  */
 export async function* load(options: LoadOptions): AsyncGenerator<LoadEvent, void> {
   if (!loadGenerator.isReady()) await loadGenerator.make();
-  const program = spawn(LOAD_GENERATOR, commandLine(options), { stdio: ['pipe', 'pipe', 'inherit'] });
+  const program = spawn(LOAD_GENERATOR, commandLine(options), {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    timeout: LONGEST,
+    killSignal: 'SIGKILL',
+  });
   const exited = once(program, 'exit');
   exited.catch(() => undefined);
   try {

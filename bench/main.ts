@@ -5,24 +5,46 @@ import { cpus, loadavg } from 'node:os';
 import { thisMachine } from '#local/program.ts';
 import type { BenchResult } from './result.ts';
 
+type Run = (options: string[]) => Promise<BenchResult>;
+
 interface Bench {
-  run: (options: string[]) => Promise<BenchResult>;
+  /** For the list: what it measures, and how long that takes here. */
+  about: string;
+  load: () => Promise<{ run: Run }>;
 }
 
-const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
-  join: () => import('./join.ts').then(withoutOptions),
-  idle: () => import('./idle.ts').then(withoutOptions),
-  control: () => import('./control.ts').then(withoutOptions),
-  'hot-stream': () => import('./hot-stream.ts').then(withoutOptions),
-  'first-frame': () => import('./first-frame.ts').then(withoutOptions),
-  hop: () => import('./hop.ts').then(withoutOptions),
-  fanout: () => import('./fanout.ts'),
-  cores: () => import('./cores.ts'),
-  churn: () => import('./churn.ts'),
-  failover: () => import('./failover.ts'),
+const BENCHES: Readonly<Record<string, Bench>> = {
+  fanout: { about: 'what a viewer costs, beside a bare router (15 min)', load: () => import('./fanout.ts') },
+  cores: { about: 'one media worker a node and two (7 min)', load: () => import('./cores.ts') },
+  churn: { about: 'joins and leaves beside viewers who stay (5 min)', load: () => import('./churn.ts') },
+  hop: {
+    about: 'what each hop of the cascade adds (5 min)',
+    load: () => import('./hop.ts').then(withoutOptions),
+  },
+  'first-frame': {
+    about: 'first pictures, regions 0 and 80 ms apart; root (5 min)',
+    load: () => import('./first-frame.ts').then(withoutOptions),
+  },
+  join: {
+    about: 'POST to 201 and to a picture (2 min)',
+    load: () => import('./join.ts').then(withoutOptions),
+  },
+  control: {
+    about: 'the functions and their calls to DynamoDB (1 min)',
+    load: () => import('./control.ts').then(withoutOptions),
+  },
+  'hot-stream': {
+    about: 'reads at 10,000 plays a second; a tree of 1,000 edges (2 min)',
+    load: () => import('./hot-stream.ts').then(withoutOptions),
+  },
+  idle: { about: 'a world at rest (1 min)', load: () => import('./idle.ts').then(withoutOptions) },
+  failover: {
+    about: 'what viewers miss when something dies; root (11 min)',
+    load: () => import('./failover.ts'),
+  },
 };
 
-const withoutOptions = ({ run }: { run: () => Promise<BenchResult> }): Bench => ({
+const withoutOptions = ({ run }: { run: () => Promise<BenchResult> }): { run: Run } => ({
   run: async (options) => {
     if (options.length > 0) throw new Error(`it has no options; ${options.join(' ')} is given`);
     return run();
@@ -37,12 +59,16 @@ const force = process.argv.includes('--force');
 const bench = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
 const [load = 0] = loadavg();
 const cores = cpus().length;
+// A short run shows that it works, and measures nothing.
+const needsQuiet = !force && !given.includes('--short');
 if (bench === undefined) {
-  process.stderr.write(`npm run bench -- <${Object.keys(BENCHES).join(' | ')}> [--force] [options]\n`);
-  process.exitCode = 1;
-} else if (load / cores > BUSY && !force) {
+  const list = Object.entries(BENCHES).map(([known, { about }]) => `  ${known.padEnd(12)} ${about}\n`);
+  const unknown = name === '' || name === '--help' ? '' : `there is no benchmark ${name}\n`;
+  process.stderr.write(`${unknown}npm run bench -- NAME [--force] [options]\n${list.join('')}`);
+  process.exitCode = name === '--help' ? 0 : 1;
+} else if (load / cores > BUSY && needsQuiet) {
   process.stderr.write(
-    `the machine is busy (load ${load.toFixed(2)} on ${cores} cores): wait, or measure all the same with --force\n`,
+    `the machine is busy (load ${load.toFixed(2)} on ${cores} cores): wait until it is below ${BUSY * cores}, or measure all the same with --force\n`,
   );
   process.exitCode = 1;
 } else {
@@ -54,9 +80,10 @@ if (bench === undefined) {
   process.exit();
 }
 
-async function measure(name: string, bench: () => Promise<Bench>): Promise<void> {
+async function measure(name: string, bench: Bench): Promise<void> {
   const machine = thisMachine();
-  const result = await (await bench()).run(given);
+  const { run } = await bench.load();
+  const result = await run(given);
   console.log(`\n${name} — ${machine}`);
   console.table(result.rows);
   for (const note of result.notes ?? []) console.log(note);
@@ -65,7 +92,7 @@ async function measure(name: string, bench: () => Promise<Bench>): Promise<void>
   const file = new URL(`${name}.json`, folder);
   // A peer's URLs may carry a token.
   const command = [name, ...given].join(' ').replaceAll(/\?[^\s,]*/g, '');
-  const figures = { name, command, forced: force, machine, at: new Date().toISOString(), ...result };
+  const figures = { name, command, forced: !needsQuiet, machine, at: new Date().toISOString(), ...result };
   // Whole or not at all: an earlier result is better than half of one.
   const unfinished = new URL(`${name}.json.${process.pid}`, folder);
   await writeFile(unfinished, `${JSON.stringify(figures, undefined, 2)}\n`);

@@ -24,6 +24,8 @@ export interface ServerKind {
 /** Milliseconds for a server to say where it is, and to end. */
 const START_WITHIN = 60_000;
 const STOP_WITHIN = 10_000;
+/** And for one that runs already to answer. */
+const ANSWER_WITHIN = 5_000;
 
 export interface OurOptions {
   /** 1: publisher and viewers on one node, as on a single server; 2: an origin and an edge, with a leg between them. */
@@ -66,7 +68,17 @@ export function peer(spec: string): ServerKind {
   if (RESERVED.includes(name)) throw new Error(`--peer ${spec}: ${name} is what a server of ours is called`);
   const { pid: root } = known.data;
   if (!existsSync(`/proc/${root}`)) throw new Error(`--peer ${spec}: there is no process ${root}`);
-  return { name, start: async () => ({ ...known.data, close: async () => undefined }) };
+  return {
+    name,
+    start: async () => {
+      await fetch(known.data.whep, { method: 'OPTIONS', signal: AbortSignal.timeout(ANSWER_WITHIN) }).catch(
+        (error: unknown) => {
+          throw new Error(`${name} does not answer at ${known.data.whep.split('?')[0]}`, { cause: error });
+        },
+      );
+      return { ...known.data, close: async () => undefined };
+    },
+  };
 }
 
 async function startProgram(file: string, ...args: string[]): Promise<Server> {

@@ -1,10 +1,20 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { expect, test } from 'vitest';
 import { peer } from '#bench/servers.ts';
 
-test('a peer is named by its name, endpoints and process', async () => {
-  const kind = peer(`other,http://127.0.0.1:8889/a/whip,http://127.0.0.1:8889/a/whep,${process.pid}`);
+test('a peer is named by its name, endpoints and process, and must answer', async () => {
+  const server = createServer((_, response) => response.end()).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const base = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/a`;
+  const kind = peer(`other,${base}/whip,${base}/whep?token=secret,${process.pid}`);
   expect(kind.name).toBe('other');
-  expect(await kind.start()).toMatchObject({ whep: 'http://127.0.0.1:8889/a/whep', pid: process.pid });
+  expect(await kind.start()).toMatchObject({ whep: `${base}/whep?token=secret`, pid: process.pid });
+  server.close();
+  server.closeAllConnections();
+  await once(server, 'close');
+  await expect(kind.start()).rejects.toThrow(`other does not answer at ${base}/whep`);
 });
 
 test.each([
