@@ -45,6 +45,10 @@ it('is a 404 with another use, stream or key', async () => {
   await expect(new SessionUrls(randomBytes(32)).open(sealed, ticket)).rejects.toEqual(unknown);
 });
 
+it('takes no key but one of 32 bytes', () => {
+  expect(() => new SessionUrls(randomBytes(31))).toThrow('31 bytes');
+});
+
 it('is a 404 with any character changed', async () => {
   const sealed = await urls.seal(ticket);
   await fc.assert(

@@ -65,3 +65,11 @@ it.each(['soon', '1.5', '1s', 'Infinity'])(
     );
   },
 );
+
+it('a child that beats as often as it can is not given up between two beats', () => {
+  const timing = { MERIDIAN_LEG_PULSE_MS: '2000', MERIDIAN_LEG_SILENCE_MS: '6000' };
+  expect(() => timingFrom({ ...timing, MERIDIAN_NODE_DEAD_AFTER_MS: '4000' })).toThrow(
+    'MERIDIAN_NODE_DEAD_AFTER_MS must be more than twice MERIDIAN_LEG_PULSE_MS',
+  );
+  expect(timingFrom({ ...timing, MERIDIAN_NODE_DEAD_AFTER_MS: '4001' }).nodeDeadAfter).toBe(4001);
+});
