@@ -32,6 +32,8 @@ export interface WorkersOptions {
   legPorts: { min: number; max: number };
   /** ICE consent in ms. */
   iceConsent: number;
+  /** Reads a process's CPU time in ms; the system's own, but for tests. */
+  cpuTime?: typeof cpuTime;
   log: Logger;
 }
 
@@ -265,8 +267,8 @@ export class Workers {
   /** @returns undefined when the worker hangs; it is closed when it ended meanwhile. */
   async #usageOf(media: MediaWorker): Promise<WorkerResourceUsage | undefined> {
     const { worker } = media;
-    const { log } = this.#options;
-    let before = await cpuTime(worker.pid);
+    const { log, cpuTime: read = cpuTime } = this.#options;
+    let before = await read(worker.pid);
     const asked = performance.now();
     const answered = worker.getResourceUsage().catch((error: unknown) => {
       if (worker.closed) return undefined;
@@ -276,7 +278,7 @@ export class Workers {
       const usage = await within(HUNG_AFTER, answered);
       if (usage !== undefined || worker.closed) return usage;
       const silentFor = Math.round(performance.now() - asked);
-      const after = await cpuTime(worker.pid);
+      const after = await read(worker.pid);
       const isWorking = (after - before) / HUNG_AFTER > WORKING;
       before = after;
       if (!isWorking || silentFor >= LOST_AFTER) {

@@ -108,6 +108,7 @@ describe('benchmarks', () => {
     const { rows } = await fanout(['--short']);
     expect(rows.map(({ server, viewers }) => [server, viewers])).toEqual([
       ['meridian', 10],
+      ['meridian, one node', 10],
       ['bare', 10],
     ]);
     for (const row of rows) expect(row).toMatchObject({ 'lost %': '0.000', 'without media': 0 });

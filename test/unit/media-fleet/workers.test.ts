@@ -5,17 +5,13 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { afterEach, expect, it, vi } from 'vitest';
-import { cpuTime } from '#media-fleet/cpu-time.ts';
 import { type MediaWorker, Workers, type WorkersOptions } from '#media-fleet/workers.ts';
 import { openHub, silent } from './media.ts';
-
-vi.mock('#media-fleet/cpu-time.ts', { spy: true });
 
 let workers: Workers | undefined;
 
 afterEach(() => {
   vi.useRealTimers();
-  vi.mocked(cpuTime).mockReset();
   workers?.close();
   workers = undefined;
 });
@@ -164,11 +160,10 @@ async function pass(milliseconds: number): Promise<void> {
 
 it('a worker that is too busy to answer gets no more viewers, and is ended only after half a minute', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
-  const one = await start();
+  // A third of a core: others take the rest.
+  const one = await start({ cpuTime: async () => performance.now() / 3 });
   const busy = one.pick();
   vi.spyOn(busy.worker, 'getResourceUsage').mockReturnValue(new Promise(() => undefined));
-  // A third of a core: others take the rest.
-  vi.mocked(cpuTime).mockImplementation(async () => performance.now() / 3);
   const died = once(busy.worker, 'died');
   await pass(8_000);
   expect([busy.worker.closed, one.usage.cpu]).toEqual([false, 1]);
