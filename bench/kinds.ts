@@ -25,12 +25,18 @@ export const ofKind = (processes: readonly ProcessFacts[], kind: Kind): ProcessF
 export const cpuOf = (processes: readonly ProcessFacts[], kinds: readonly Kind[]): number =>
   total(processes, kinds, ({ cpu }) => cpu);
 
-/** CPU seconds between two looks; a process that came meanwhile counts whole, one that ended not at all. */
+/**
+ * CPU seconds between two looks; a process that came meanwhile counts whole.
+ * @throws Error when one ended: what it used is not known.
+ */
 export function cpuBetween(
   before: readonly ProcessFacts[],
   after: readonly ProcessFacts[],
   kinds: readonly Kind[] = KINDS,
 ): number {
+  const left = new Set(after.map(({ pid }) => pid));
+  const gone = before.find(({ pid }) => !left.has(pid));
+  if (gone) throw new Error(`a process ended while it was measured: ${gone.command}`);
   const used = new Map(before.map(({ pid, cpu }) => [pid, cpu]));
   return total(after, kinds, ({ pid, cpu }) => cpu - (used.get(pid) ?? 0));
 }

@@ -5,51 +5,50 @@ import { cpus, loadavg } from 'node:os';
 import { thisMachine } from '#local/program.ts';
 import type { BenchResult } from './result.ts';
 
-type Run = (options: string[]) => Promise<BenchResult>;
-
 interface Bench {
   /** For the list: what it measures, and how long that takes here. */
   about: string;
-  load: () => Promise<{ run: Run }>;
+  load: () => Promise<{ run: (options: string[]) => Promise<BenchResult> }>;
+  hasOptions?: true;
 }
 
 const BENCHES: Readonly<Record<string, Bench>> = {
-  fanout: { about: 'what a viewer costs, beside a bare router (15 min)', load: () => import('./fanout.ts') },
-  cores: { about: 'one media worker a node and two (7 min)', load: () => import('./cores.ts') },
-  churn: { about: 'joins and leaves beside viewers who stay (5 min)', load: () => import('./churn.ts') },
-  hop: {
-    about: 'what each hop of the cascade adds (5 min)',
-    load: () => import('./hop.ts').then(withoutOptions),
+  fanout: {
+    about: 'what a viewer costs, beside a bare router (15 min)',
+    load: () => import('./fanout.ts'),
+    hasOptions: true,
   },
-  'first-frame': {
-    about: 'first pictures, regions 0 and 80 ms apart; root (5 min)',
-    load: () => import('./first-frame.ts').then(withoutOptions),
+  cores: {
+    about: 'one media worker a node and two (7 min)',
+    load: () => import('./cores.ts'),
+    hasOptions: true,
   },
-  join: {
-    about: 'POST to 201 and to a picture (2 min)',
-    load: () => import('./join.ts').then(withoutOptions),
+  churn: {
+    about: 'joins and leaves beside viewers who stay (5 min)',
+    load: () => import('./churn.ts'),
+    hasOptions: true,
   },
-  control: {
-    about: 'the functions and their calls to DynamoDB (1 min)',
-    load: () => import('./control.ts').then(withoutOptions),
-  },
-  'hot-stream': {
-    about: 'reads at 10,000 plays a second; a tree of 1,000 edges (2 min)',
-    load: () => import('./hot-stream.ts').then(withoutOptions),
-  },
-  idle: { about: 'a world at rest (1 min)', load: () => import('./idle.ts').then(withoutOptions) },
   failover: {
     about: 'what viewers miss when something dies; root (11 min)',
     load: () => import('./failover.ts'),
+    hasOptions: true,
   },
+  hop: { about: 'what each hop of the cascade adds (5 min)', load: () => import('./hop.ts') },
+  'first-frame': {
+    about: 'first pictures, regions 0 and 80 ms apart; root (5 min)',
+    load: () => import('./first-frame.ts'),
+  },
+  join: { about: 'POST to 201 and to a picture (2 min)', load: () => import('./join.ts') },
+  control: {
+    about: 'the functions and their calls to DynamoDB (1 min)',
+    load: () => import('./control.ts'),
+  },
+  'hot-stream': {
+    about: 'reads at 10,000 plays a second; a tree of 1,000 edges (2 min)',
+    load: () => import('./hot-stream.ts'),
+  },
+  idle: { about: 'a world at rest (1 min)', load: () => import('./idle.ts') },
 };
-
-const withoutOptions = ({ run }: { run: () => Promise<BenchResult> }): { run: Run } => ({
-  run: async (options) => {
-    if (options.length > 0) throw new Error(`it has no options; ${options.join(' ')} is given`);
-    return run();
-  },
-});
 
 /** Above this load per core the figures would be the other programs'. */
 const BUSY = 0.5;
@@ -82,6 +81,8 @@ if (bench === undefined) {
 
 async function measure(name: string, bench: Bench): Promise<void> {
   const machine = thisMachine();
+  if (!bench.hasOptions && given.length > 0)
+    throw new Error(`it has no options; ${given.join(' ')} is given`);
   const { run } = await bench.load();
   const result = await run(given);
   console.log(`\n${name} — ${machine}`);

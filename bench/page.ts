@@ -8,6 +8,7 @@ const cell = z.union([z.string(), z.number()]);
 const written = z.object({
   /** As it was given: `fanout --seconds 10`. */
   command: z.string(),
+  /** Whether the machine could be busy: by --force, or in a short run. */
   forced: z.boolean(),
   machine: z.string(),
   at: z.iso.datetime(),
@@ -53,9 +54,8 @@ const PLOTS: readonly Plot[] = [
   },
 ];
 
-/** What may be published: everybody's servers, measured whole on a quiet machine. */
-const isPublishable = ({ command, forced }: Written): boolean =>
-  !forced && !command.includes('--short') && !command.includes('--peer');
+/** What may be published: our own servers, measured on a quiet machine. */
+const isPublishable = ({ command, forced }: Written): boolean => !forced && !command.includes('--peer');
 
 async function resultOf(bench: string): Promise<Written> {
   const file = new URL(`./results/${bench}.json`, import.meta.url);

@@ -1,6 +1,7 @@
 // A process tree's CPU time and memory, read from /proc.
 
 import { readdir, readFile } from 'node:fs/promises';
+import { type ProcessStat, processStat } from '#media-fleet/process-stat.ts';
 
 export interface ProcessFacts {
   pid: number;
@@ -13,21 +14,13 @@ export interface ProcessFacts {
   proportional: number;
 }
 
-/** Clock ticks a second of /proc's CPU times; Linux has had 100 on every architecture Node runs on. */
-const TICKS = 100;
-
 /** The process and all below it. */
 export async function processTree(root: number): Promise<ProcessFacts[]> {
-  const parents = new Map<number, { parent: number; cpu: number }>();
+  const parents = new Map<number, ProcessStat>();
   for (const entry of await readdir('/proc')) {
     if (!/^\d+$/.test(entry)) continue;
-    const stat = await readFile(`/proc/${entry}/stat`, 'utf8').catch(() => undefined);
-    if (stat === undefined) continue;
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    parents.set(Number(entry), {
-      parent: Number(fields[1]),
-      cpu: (Number(fields[11]) + Number(fields[12])) / TICKS,
-    });
+    const stat = await processStat(Number(entry));
+    if (stat) parents.set(Number(entry), stat);
   }
   const members = [root];
   for (const pid of members)
@@ -42,7 +35,7 @@ export async function processTree(root: number): Promise<ProcessFacts[]> {
       return {
         pid,
         command: (commandLine ?? '').split('\0').join(' ').trim(),
-        cpu: parents.get(pid)?.cpu ?? 0,
+        cpu: (parents.get(pid)?.cpu ?? 0) / 1_000,
         resident: kilobytes('Rss'),
         proportional: kilobytes('Pss'),
       };

@@ -13,7 +13,7 @@ import type {
 } from 'mediasoup/types';
 import type { Logger } from 'pino';
 import { unavailable } from '#routing/problem.ts';
-import { cpuTime } from './cpu-time.ts';
+import { cpuTime } from './process-stat.ts';
 
 export interface WorkersOptions {
   count: number;
