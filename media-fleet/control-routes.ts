@@ -215,12 +215,11 @@ export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
 
 /** The node's own yes or no: a function's snapshot of its load may be a moment old. */
 function admit(
-  { self, state, load, limits, streams }: ControlRoutesOptions,
+  { self, state, limits, streams, workers }: ControlRoutesOptions,
   kind: 'publishers' | 'viewers',
 ): void {
   if (state() !== 'SERVING') throw unavailable('node-not-serving', `node ${self.nodeId} is ${state()}`);
-  const now = load();
-  if (now[kind] >= limits[kind]) {
+  if (streams.load[kind] >= limits[kind]) {
     throw unavailable('node-full', `node ${self.nodeId} has its ${limits[kind]} ${kind}`);
   }
   if (kind === 'viewers' && streams.connecting >= Math.max(MIN_CONNECTING, limits.viewers * MAX_CONNECTING)) {
@@ -229,10 +228,11 @@ function admit(
       `${streams.connecting} viewers of node ${self.nodeId} have not connected yet`,
     );
   }
-  if (now.cpu >= limits.cpu) {
+  const { cpu } = workers.usage;
+  if (cpu >= limits.cpu) {
     throw unavailable(
       'node-full',
-      `node ${self.nodeId} is at ${Math.round(now.cpu * 100)}% of a worker's core`,
+      `node ${self.nodeId} is at ${Math.round(cpu * 100)}% of a worker's core`,
     );
   }
 }

@@ -66,6 +66,7 @@ beforeEach(() => {
   cpu = 0;
   state = 'SERVING';
   clock = 0;
+  vi.spyOn(workers, 'usage', 'get').mockImplementation(() => ({ cpu, memory: 0 }));
   list.mockReset().mockResolvedValue([]);
   const nodeRegistry: NodeRegistry = { beat: unused, remove: unused, list };
   const peers = new Peers(new RouteCache({ streamMap, nodeRegistry, maxAge: 0 }), nodes, timing);
@@ -77,7 +78,7 @@ beforeEach(() => {
     self,
     group: 'edge',
     state: () => state,
-    load: () => ({ ...streams.load, cpu, memory: 0 }),
+    load: () => ({ ...streams.load, ...workers.usage }),
     limits,
     requestLimits: new RequestLimits({
       limits: rateLimits.parse({}),
