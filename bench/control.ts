@@ -7,10 +7,11 @@ import { buildBundles, bundlePath } from '#infra/bundles.ts';
 import { startDatabase } from '#local/database.ts';
 import { type DatabaseFront, openDatabaseFront } from '#local/database-front.ts';
 import { startWorld, type World } from '#local/world.ts';
-import { Publisher, Viewer } from '#test/media/libwebrtc.ts';
+import { Publisher, type Viewer } from '#test/media/libwebrtc.ts';
 import type { Answered, Sent } from '#test/unit/functions/events.ts';
 import { offerText } from '#test/unit/media-fleet/sdp/offers.ts';
 import { ExecutionEnvironment } from './execution-environment.ts';
+import { firstViewer } from './first-viewer.ts';
 import type { BenchResult } from './result.ts';
 import { percentile, summary } from './statistics.ts';
 
@@ -71,8 +72,7 @@ async function warmRows(world: World, front: DatabaseFront, start: Start): Promi
   const publisher = await Publisher.start({ url: `${api}/whip/bench`, token: world.publishToken });
   let keeper: Viewer | undefined;
   try {
-    while (keeper === undefined)
-      keeper = await Viewer.start({ url: `${api}/whep/bench` }).catch(() => undefined);
+    keeper = await firstViewer(`${api}/whep/bench`);
     const token = { authorization: `Bearer ${world.publishToken}` };
     const secret = { authorization: `Bearer ${world.apiSecret}` };
     const publish = { path: '/whip/other', offer: offerText('chromium-publisher'), headers: token };

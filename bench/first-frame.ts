@@ -10,6 +10,7 @@ import { type FarApi, farApi } from './far-api.ts';
 import { measure, UNUSED_STREAM_TIMEOUT } from './join.ts';
 import type { BenchResult } from './result.ts';
 import { summary } from './statistics.ts';
+import { Watcher } from './watcher.ts';
 
 const REGIONS = ['us-east-1', 'eu-west-1'] as const;
 /** Round trips between the regions, ms: none, and about what lies between these two. */
@@ -28,7 +29,7 @@ export async function run(): Promise<BenchResult> {
     rows,
     notes: [
       'Chromium and its rows’ publisher are on the machine’s own loopback, where the local page may ask.',
-      'Viewers are near their region. What lies between the regions delays media and the call for a leg: one round trip on a connection that is open, two more on a new one (TCP, TLS 1.3).',
+      'Viewers are near their region, on a host of its own there. What lies between the regions delays media and the call for a leg: one round trip on a connection that is open, two more on a new one (TCP, TLS 1.3).',
       'The stream map is one database without delay: of a stream that has been live for a second, a replica says the same.',
       'The publisher is libwebrtc (VP8, 320 × 180, 30 fps) and makes a key frame when asked, at most every 300 ms.',
     ],
@@ -38,6 +39,12 @@ export async function run(): Promise<BenchResult> {
 async function withWan(roundTrip: number): Promise<BenchResult> {
   const hosts = await Hosts.open(REGIONS);
   const farApis: FarApi[] = [];
+  const watchers: Watcher[] = [];
+  const watchFrom = async (region: string) => {
+    const watcher = await Watcher.start(await hosts.add(region));
+    watchers.push(watcher);
+    return watcher.watch;
+  };
   try {
     await hosts.wan.set(REGIONS, { delay: roundTrip / 2, jitter: 0, loss: 0 });
     const world = await startWorld({
@@ -54,11 +61,14 @@ async function withWan(roundTrip: number): Promise<BenchResult> {
       env: { MERIDIAN_UNUSED_STREAM_TIMEOUT_MS: String(UNUSED_STREAM_TIMEOUT), MERIDIAN_CPU_LIMIT: '1' },
     });
     try {
-      return await measure(world, FIRST_FRAMES);
+      const [near, far] = REGIONS;
+      const viewers = { near: await watchFrom(near), far: await watchFrom(far) };
+      return await measure(world, FIRST_FRAMES, viewers);
     } finally {
       await world.close();
     }
   } finally {
+    await Promise.all(watchers.map((watcher) => watcher.close()));
     for (const far of farApis) far.close();
     await hosts.close();
   }

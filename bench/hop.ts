@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startWorld, type World } from '#local/world.ts';
 import { readTree } from '#test/cascade-tree.ts';
+import { eventually } from '#test/eventually.ts';
 import { cpuOf } from './kinds.ts';
 import { type LoadEvent, load, type Step } from './load.ts';
 import { processTree } from './processes.ts';
@@ -76,7 +77,10 @@ async function measureOnce(layers: 1 | 3): Promise<Measured> {
     });
     loads.push(publisher);
     await until(publisher, 'published');
-    while ((await treeOf(world)) === undefined) await sleep(100);
+    await eventually(
+      () => treeOf(world),
+      (tree) => tree !== undefined,
+    );
     const viewers: typeof loads = [];
     for (const [index, seat] of SEATS.entries()) {
       const viewer = load({

@@ -2,9 +2,13 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startWorld, type World } from '#local/world.ts';
+import { readTree } from '#test/cascade-tree.ts';
+import { eventually } from '#test/eventually.ts';
 import { Publisher, Viewer } from '#test/media/libwebrtc.ts';
+import { firstViewer } from './first-viewer.ts';
 import type { BenchResult } from './result.ts';
 import { summary } from './statistics.ts';
+import { type Watch, watch } from './watch.ts';
 
 const WARM_UP = 10;
 const ANSWERS = 200;
@@ -27,32 +31,35 @@ export async function run(): Promise<BenchResult> {
   }
 }
 
-/** @param firstFrames joins of each kind that are watched until they show a picture. */
-export async function measure(world: World, firstFrames = FIRST_FRAMES): Promise<BenchResult> {
+/** @param viewers how one watches in the first region and in the second. */
+export async function measure(
+  world: World,
+  firstFrames = FIRST_FRAMES,
+  viewers: { near: Watch; far: Watch } = { near: watch, far: watch },
+): Promise<BenchResult> {
   const [near, far] = world.regions;
   if (!near || !far) throw new Error('the world has too few regions');
   const stream = 'bench';
   const publisher = await Publisher.start({ url: `${near.api}/whip/${stream}`, token: world.publishToken });
   const url = { near: `${near.api}/whep/${stream}`, far: `${far.api}/whep/${stream}` };
-  await live(url.near);
-
-  const keeper = await Viewer.start({ url: url.near });
+  const keeper = await firstViewer(url.near);
   await keeper.watch(5);
+  // Near, too: the far region is to be without viewers.
+  for (let count = 0; count < WARM_UP; count += 1) await viewers.far({ url: url.near, picture: true });
   const answers: number[] = [];
   for (let count = -WARM_UP; count < ANSWERS; count += 1) {
-    const viewer = await Viewer.start({ url: url.near });
-    if (count >= 0) answers.push(viewer.session.answeredAfter);
-    await viewer.stop();
+    const { answer } = await viewers.near({ url: url.near, picture: false });
+    if (count >= 0) answers.push(answer);
   }
 
-  const nearFrames = await frames(firstFrames, () => Viewer.start({ url: url.near }));
+  const nearFrames = await frames(firstFrames, () => viewers.near({ url: url.near, picture: true }));
   const farFirst = await frames(firstFrames, async () => {
     await unused(world, stream, far.id);
-    return Viewer.start({ url: url.far });
+    return viewers.far({ url: url.far, picture: true });
   });
   const farKeeper = await Viewer.start({ url: url.far });
   await farKeeper.watch(5);
-  const farNext = await frames(firstFrames, () => Viewer.start({ url: url.far }));
+  const farNext = await frames(firstFrames, () => viewers.far({ url: url.far, picture: true }));
   await Promise.all([keeper.stop(), farKeeper.stop(), publisher.stop()]);
 
   return {
@@ -70,39 +77,24 @@ export async function measure(world: World, firstFrames = FIRST_FRAMES): Promise
   };
 }
 
-async function frames(count: number, start: () => Promise<Viewer>) {
+async function frames(count: number, look: () => ReturnType<Watch>) {
   const [answers, firstFrames]: [number[], number[]] = [[], []];
   for (let done = 0; done < count; done += 1) {
-    const viewer = await start();
-    await viewer.watch(1);
-    answers.push(viewer.session.answeredAfter);
-    if (viewer.firstFrameAfter === undefined) throw new Error('a viewer saw no picture');
-    firstFrames.push(viewer.firstFrameAfter);
-    await viewer.stop();
+    const { answer, picture } = await look();
+    answers.push(answer);
+    firstFrames.push(picture);
     // Past the publisher's pause between key frames, so that a join does not pay for the one before it.
     await sleep(400);
   }
   return { answers, firstFrames };
 }
 
-/** Until the stream can be played. */
-async function live(url: string): Promise<void> {
-  for (;;) {
-    const probe = await Viewer.start({ url }).catch(() => undefined);
-    if (probe) return probe.stop();
-    await sleep(100);
-  }
-}
-
 /** Until the region has let the stream go. */
-async function unused(world: World, stream: string, region: string): Promise<void> {
-  const headers = { authorization: `Bearer ${world.apiSecret}` };
-  for (;;) {
-    const response = await fetch(`${world.regions[0]?.api}/api/streams/${stream}`, { headers });
-    const text = await response.text();
-    if (!text.includes(`"nodeId":"${region}-edge`)) break;
-    await sleep(50);
-  }
+async function unused({ regions, apiSecret }: World, stream: string, region: string): Promise<void> {
+  await eventually(
+    () => readTree(stream, regions[0] ?? { api: '' }, apiSecret),
+    (tree) => tree?.regions.every((one) => one.region !== region || one.nodes.length === 0) ?? false,
+  );
   // What warm functions and nodes remember of the claim (MERIDIAN_ROUTE_CACHE_MS).
   await sleep(600);
 }
