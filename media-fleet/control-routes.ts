@@ -230,10 +230,7 @@ function admit(
   }
   const { cpu } = workers.usage;
   if (cpu >= limits.cpu) {
-    throw unavailable(
-      'node-full',
-      `node ${self.nodeId} is at ${Math.round(cpu * 100)}% of a worker's core`,
-    );
+    throw unavailable('node-full', `node ${self.nodeId} is at ${Math.round(cpu * 100)}% of a worker's core`);
   }
 }
 

@@ -37,6 +37,7 @@ export class Leg extends EventEmitter<{ word: []; end: [LegEnd] }> implements So
   readonly origin: Source['origin'];
   readonly role: Source['role'];
   readonly parent: { region: string; nodeId: string };
+  readonly #stream: FedHub;
   readonly #transport: PipeTransport;
   readonly #silence: Silence;
   #ended: LegEnd | undefined;
@@ -55,6 +56,7 @@ export class Leg extends EventEmitter<{ word: []; end: [LegEnd] }> implements So
     this.origin = answer.origin;
     this.role = options.crossing ? 'secondary-origin' : 'edge';
     this.parent = { region: answer.parent.region, nodeId: answer.parent.nodeId };
+    this.#stream = options.stream;
     this.#transport = transport;
     this.#silence = new Silence({
       transport,
@@ -148,6 +150,9 @@ export class Leg extends EventEmitter<{ word: []; end: [LegEnd] }> implements So
     if (this.#ended !== undefined) return;
     this.#ended = end;
     this.#silence.close();
+    // It leaves before the pipe does: the channel to the worker keeps order. Children take no notice.
+    const { pulse, generation } = this.#stream;
+    pulse.send({ type: 'bye', viewers: 0, generation });
     this.#transport.close();
     this.emit('end', end);
   }

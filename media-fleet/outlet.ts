@@ -44,7 +44,8 @@ export class Outlet {
 
   /**
    * Takes these tracks of the hub. A track whose codec the outlet has not is left out: its viewers negotiated another.
-   * So is one that closes meanwhile: the source changed, and the next feed is on its way.
+   * So is one that closes meanwhile: the source changed, and the next feed is on its way. An
+   * outlet that is closed meanwhile has nobody to show anything to.
    */
   async feed(hub: Router, hubTracks: readonly Producer[]): Promise<void> {
     if (!this.#ownsRouter) {
@@ -61,7 +62,7 @@ export class Outlet {
           const { pipeProducer } = await hub.pipeToRouter(pipe);
           return pipeProducer;
         } catch (error) {
-          const isGone = track.closed && !hub.closed;
+          const isGone = (track.closed && !hub.closed) || this.router.closed;
           if (isGone || (error instanceof Error && error.name === 'UnsupportedError')) return undefined;
           throw error;
         }

@@ -26,6 +26,11 @@ interface SharedOutlet {
   users: number;
 }
 
+interface FeedOutcome {
+  fed: (key: string, outlet: Outlet) => Promise<unknown>;
+  failed: (key: string, error: unknown) => void;
+}
+
 /** Payload-type layouts of one stream at once: clients in use have four or five, an attacker as many as he likes. */
 const MAX_OUTLETS = 16;
 
@@ -76,17 +81,24 @@ export class Outlets {
     shared.opening.then((outlet) => outlet.close()).catch(() => undefined);
   }
 
-  /** Feeds every outlet with these tracks instead; `fed` is called for each as soon as it has them. */
-  async feed(
-    tracks: readonly Producer[],
-    fed: (key: string, outlet: Outlet) => Promise<unknown>,
-  ): Promise<void> {
+  /**
+   * Feeds every outlet with these tracks instead; `fed` is called for each as soon as it has them, `failed` where it
+   * cannot have them: that is no reason for the others not to.
+   */
+  async feed(tracks: readonly Producer[], { fed, failed }: FeedOutcome): Promise<void> {
     await Promise.all(
       [...this.#shared].map(async ([key, { opening }]) => {
         // One that could not be opened has told those who wait for it.
         const outlet = await opening.catch(() => undefined);
         if (outlet === undefined) return;
-        await outlet.feed(this.#home.hub, tracks);
+        const { hub } = this.#home;
+        try {
+          await outlet.feed(hub, tracks);
+        } catch (error) {
+          // A hub that is gone has a successor, which feeds it next.
+          if (!hub.closed) failed(key, error);
+          return;
+        }
         await fed(key, outlet);
       }),
     );

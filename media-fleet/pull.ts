@@ -1,6 +1,6 @@
 // Keeping a stream on a node that does not publish it: claim, leg, and another leg when that one ends.
 
-import { EventEmitter, once } from 'node:events';
+import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type CascadePlan, planCascade } from '#routing/cascade-plan.ts';
@@ -23,7 +23,7 @@ import type { StreamMap } from '#routing/stream-map.ts';
 import type { Timing } from '#routing/timing.ts';
 import type { Background } from './background.ts';
 import { replaceDeadOrigin } from './dead-origin.ts';
-import { Leg } from './leg.ts';
+import { Leg, type LegOutcome } from './leg.ts';
 import { lookEvery } from './looks.ts';
 import { holds, type Peers } from './peers.ts';
 import { notLive } from './source.ts';
@@ -59,7 +59,7 @@ const BACKOFF = { first: 20, most: 1_000, mostOfFull: 200 };
 type Crossing = { origin: OriginClaim; epoch: number };
 
 /** Emits `end` once. */
-export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
+export class Pull extends EventEmitter<{ end: [PullEnd] }> {
   readonly #stream: Stream;
   readonly #context: PullContext;
   readonly #stopped = new AbortController();
@@ -70,6 +70,10 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
   #unusedTimer: NodeJS.Timeout | undefined;
   #claim: RegionClaim | undefined;
   #leg: Leg | undefined;
+  /** The origin whose region is being asked for a leg, or gave the present one. */
+  #asked: OriginClaim | undefined;
+  /** Settled by news that came after the last look at the map: neither a pause nor a request outlasts it. */
+  #news = Promise.withResolvers<void>();
   /** True once the stream has been live here: from then on its loss is waited out for the publisher's grace. */
   #settled: boolean;
   /** True while nobody publishes the stream, as far as the last look at the map could tell. */
@@ -129,12 +133,11 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
   async #look(): Promise<StreamClaims> {
     const claims = await this.#read();
     const active = activeOrigin(claims);
-    const pulled = this.#leg?.origin;
-    if (pulled === undefined) this.emit('wake');
+    const pulled = this.#leg?.origin ?? this.#asked;
+    const isOther = active && pulled && (active.nodeId !== pulled.nodeId || active.epoch !== pulled.epoch);
     // The old origin may be cut off and still look well from here.
-    else if (active && (active.nodeId !== pulled.nodeId || active.epoch !== pulled.epoch)) {
-      this.#leg?.close('superseded');
-    }
+    if (isOther) this.#leg?.close('superseded');
+    if (isOther || pulled === undefined) this.#news.resolve();
     return claims;
   }
 
@@ -177,6 +180,7 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     while (!this.#ended) {
       let step: 'attached' | 'lost' | 'retry';
       let refusal: Problem | undefined;
+      this.#news = Promise.withResolvers();
       try {
         claims ??= await this.#read();
         step = await this.#step(claims);
@@ -299,12 +303,14 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     return { stream, ...self, epoch: (seen?.epoch ?? 0) + 1, parent };
   }
 
-  #cross({ origin, epoch }: Crossing): Promise<'attached' | 'retry'> {
-    return this.#attach({
-      crossing: true,
-      epoch,
-      ask: (request) => this.#context.regions.askLeg(origin.region, request),
-    });
+  async #cross({ origin, epoch }: Crossing): Promise<'attached' | 'retry'> {
+    this.#asked = origin;
+    const ask = (request: LegRequest) => this.#context.regions.askLeg(origin.region, request);
+    try {
+      return await this.#attach({ crossing: true, epoch, ask });
+    } finally {
+      this.#asked = undefined;
+    }
   }
 
   async #pullFrom(
@@ -367,7 +373,12 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     const stream = this.#stream;
     await stream.ready();
     if (this.#ended) return 'retry';
-    const outcome = await Leg.open({ stream, workers, timing, ...how });
+    const opening = Leg.open({ stream, workers, timing, ...how });
+    const outcome = await (how.crossing ? this.#unlessNews(opening) : opening);
+    if (outcome === undefined) {
+      log.info({ stream: stream.name }, 'another origin goes first now; no longer asking the old one');
+      return 'retry';
+    }
     if ('refused' in outcome) {
       // The parent's region may know what has not come here yet.
       if (outcome.refused.result === 'stale' && outcome.refused.origin)
@@ -383,12 +394,8 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     this.#leg = leg;
     leg.on('word', () => stream.passOn());
     const over = leg.over();
-    try {
-      await stream.attach(leg);
-    } catch (error) {
-      leg.close('closed');
-      throw error;
-    }
+    // Not awaited: a worker that hangs would keep the others' viewers from the next leg.
+    stream.attach(leg).catch((error: unknown) => log.error({ err: error, stream: stream.name }, 'not shown'));
     this.#settled = true;
     this.#ready.resolve();
     log.info({ stream: stream.name, parent: leg.parent, role: leg.role }, 'pulling');
@@ -403,6 +410,18 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
     if (end === 'silent') await onSilence?.();
     // The parent answers, but its media does not reach us: no reason to ask on without a pause.
     return end === 'silent' && !leg.heard ? 'retry' : 'attached';
+  }
+
+  /** Does not wait for an origin that goes first no more: it may be cut off. A leg that comes all the same is closed. */
+  async #unlessNews(opening: Promise<LegOutcome>): Promise<LegOutcome | undefined> {
+    const outcome = await Promise.race([opening, this.#news.promise]);
+    if (outcome === undefined) {
+      opening.then(
+        (late) => 'leg' in late && late.leg.close('closed'),
+        () => undefined,
+      );
+    }
+    return outcome ?? undefined;
   }
 
   /** Gives up the region's claim where this node holds it. */
@@ -427,21 +446,18 @@ export class Pull extends EventEmitter<{ wake: []; end: [PullEnd] }> {
   async #pause(ms: number): Promise<void> {
     const over = new AbortController();
     const signal = AbortSignal.any([this.#stopped.signal, over.signal]);
-    await Promise.race([
-      sleep(ms, undefined, { signal }).catch(() => undefined),
-      once(this, 'wake', { signal }).catch(() => undefined),
-    ]);
+    await Promise.race([sleep(ms, undefined, { signal }).catch(() => undefined), this.#news.promise]);
     over.abort();
   }
 }
 
 /**
  * Worth another try: the parent could not be reached, has no room, or knows less or more than we do (403: it has not
- * heard of this node yet), rather than that it said no.
+ * heard of this node yet; 408 and 429: API Gateway throttles), rather than that it said no.
  */
 const isPassing = (error: unknown): boolean =>
   error instanceof Problem ? error.status >= 500 || PASSING.includes(error.status) : true;
-const PASSING = [403, 409, 410];
+const PASSING = [403, 408, 409, 410, 429];
 
 /** Whoever waits hears of the failure; nobody has to wait. */
 function ignored<T>(deferred: PromiseWithResolvers<T>): PromiseWithResolvers<T> {

@@ -162,7 +162,11 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
     };
   }
 
-  /** Feeds the hub from another source; viewers keep their sessions, children learn from the pulse to take new legs. */
+  /**
+   * Feeds the hub from another source; viewers keep their sessions, children learn from the pulse to take new legs.
+   * Resolves when all viewers have the new tracks: that is as slow as the slowest worker, and nothing of the stream need
+   * wait for it.
+   */
   async attach(source: Source): Promise<void> {
     this.#source = source;
     this.dismissChildren();
@@ -170,7 +174,10 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
     // To be fed is to ask for a key frame.
     if (wait > 0 && this.#viewers.size > 0) await sleep(wait);
     if (this.#source !== source) return;
-    await this.#outlets.feed(source.tracks, (key, outlet) => this.#show(source, key, outlet));
+    await this.#outlets.feed(source.tracks, {
+      fed: (key, outlet) => this.#show(source, key, outlet),
+      failed: (key, error) => this.#giveUp(key, error),
+    });
   }
 
   /** Tells the children, by a new generation, to take new legs from wherever they find one. */
@@ -265,7 +272,6 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
     clearInterval(this.#looks);
     this.#layerWatch.close();
     this.#tell(why === 'stream-ended' ? 'ended' : 'superseded');
-    this.#tell('bye');
     for (const viewer of this.#viewers.values()) viewer.close(why);
     this.#source = undefined;
     // The last beat must leave before the pipes do: the channel to the worker keeps order.
@@ -354,12 +360,22 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
   /** Gives an outlet's viewers its new tracks. */
   async #show({ tracks }: Source, key: string, outlet: Outlet): Promise<void> {
     const unserved = tracks.filter(({ kind }) => !outlet.tracks.some((track) => track.kind === kind));
-    const viewers = [...this.#viewers.values()].filter((viewer) => viewer.outlet === key);
+    const viewers = this.#viewersOf(key);
     for (const viewer of viewers) {
       // Another codec than the viewer negotiated: only a new session can help it.
       if (unserved.some(({ kind }) => viewer.wants(kind))) viewer.close('codec-changed');
     }
     await Promise.all(viewers.map((viewer) => viewer.show(outlet.tracks)));
+  }
+
+  /** An outlet that cannot be fed would keep its viewers waiting: they come again, and open another. */
+  #giveUp(key: string, error: unknown): void {
+    this.#options.log.error({ err: error, stream: this.name, outlet: key }, 'viewers could not be fed');
+    for (const viewer of this.#viewersOf(key)) viewer.close('failed');
+  }
+
+  #viewersOf(outlet: string): Viewer[] {
+    return [...this.#viewers.values()].filter((viewer) => viewer.outlet === outlet);
   }
 
   /** The parent says something new of the whole stream: our viewers hear of it now, and children before long. */

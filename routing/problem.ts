@@ -47,11 +47,21 @@ export class Problem extends Error {
     };
   }
 
-  /** The Problem that a remote part answered with, its body read leniently. */
-  static fromBody(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Problem {
+  /**
+   * The Problem that a remote part answered with, its body read leniently.
+   * @param who for an answer that is no Problem: what gave it.
+   */
+  static fromBody(
+    status: number,
+    body: unknown,
+    headers: Readonly<Record<string, string>> = {},
+    who = 'the remote side',
+  ): Problem {
     const parsed = problemBody.safeParse(body);
-    if (!parsed.success)
-      return new Problem(status, 'remote-error', `the remote side answered ${status}`, headers);
+    if (!parsed.success) {
+      const said = JSON.stringify(body);
+      return new Problem(status, 'remote-error', `${who} answered ${status}: ${said}`, headers);
+    }
     return new Problem(
       status,
       parsed.data.type.replace('urn:meridian:problem:', ''),

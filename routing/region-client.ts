@@ -74,21 +74,45 @@ export class RegionClient {
         body: text,
       }),
     );
-    let response: Response;
-    let answer: unknown;
-    try {
-      response = await fetch(url, {
-        method: 'POST',
-        headers: signed.headers,
-        body: text,
-        signal: AbortSignal.timeout(this.#timeout),
-      });
-      answer = await response.json();
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      throw new Problem(502, 'region-unreachable', `region ${region} did not answer: ${why}`);
-    }
-    if (!response.ok) throw Problem.fromBody(response.status, answer);
+    const { status, body: answer } = await this.#exchange(region, url, {
+      method: 'POST',
+      headers: signed.headers,
+      body: text,
+    });
+    if (status >= 400) throw Problem.fromBody(status, answer, {}, `region ${region}`);
     return answer;
   }
+
+  async #exchange(region: string, url: URL, init: RequestInit): Promise<{ status: number; body: unknown }> {
+    let status: number;
+    let text: string;
+    try {
+      const response = await fetch(url, { ...init, signal: AbortSignal.timeout(this.#timeout) });
+      ({ status } = response);
+      text = await response.text();
+    } catch (error) {
+      throw new Problem(
+        502,
+        'region-unreachable',
+        `region ${region} did not answer: ${why(error)}`,
+        {},
+        error,
+      );
+    }
+    try {
+      return { status, body: JSON.parse(text) };
+    } catch (error) {
+      const said = `region ${region} answered ${status}, not in JSON: ${text.slice(0, SAID)}`;
+      throw new Problem(502, 'region-unreachable', said, {}, error);
+    }
+  }
+}
+
+/** Characters of an answer that is none of ours, enough to know it by. */
+const SAID = 80;
+
+/** fetch says only that it failed; what did is the error's cause. */
+function why(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? error.cause.message : error.message;
 }

@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import type { Producer } from 'mediasoup/types';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { Layout } from '#media-fleet/codecs.ts';
 import type { Outlet } from '#media-fleet/outlet.ts';
 import { type OutletPlace, Outlets } from '#media-fleet/outlets.ts';
@@ -37,6 +37,9 @@ const layout = (audio: number, video: number): Layout => [
   { kind: 'audio', payloadType: audio, codec: { mimeType: 'audio/opus', clockRate: 48_000, channels: 2 } },
   { kind: 'video', payloadType: video, codec: { mimeType: 'video/VP8', clockRate: 90_000 } },
 ];
+const failed = (key: string, error: unknown) => {
+  throw new Error(`${key} could not be fed`, { cause: error });
+};
 const place = (key: string, media: MediaWorker, numbers = layout(111, 96)): OutletPlace => ({
   key,
   layout: numbers,
@@ -72,13 +75,43 @@ it('moved, an outlet of another worker is fed from the new hub, and stays the on
   const next = await openHub(workers);
   outlets.move({ hub: next.router, worker: next.media });
   const fed: [string, Outlet][] = [];
-  await outlets.feed(await tracksOn(next), async (key, shown) => fed.push([key, shown]));
+  await outlets.feed(await tracksOn(next), { fed: async (key, shown) => fed.push([key, shown]), failed });
   expect(fed).toEqual([['far', outlet]]);
   expect(outlet.tracks.map(({ kind, closed }) => [kind, closed])).toEqual([
     ['audio', false],
     ['video', false],
   ]);
   expect(outlet.tracks.some((track) => before.includes(track))).toBe(false);
+});
+
+it('one that cannot be fed is told of, and the others are fed', async () => {
+  const tracks = await tracksOn(home);
+  for (const key of ['ill', 'well']) await outlets.acquire(place(key, other), tracks);
+  const pipe = home.router.pipeToRouter.bind(home.router);
+  const ill = (await outlets.acquire(place('ill', other), tracks)).router;
+  const pipes = vi.spyOn(home.router, 'pipeToRouter').mockImplementation(async (options) => {
+    if (options.router === ill) throw new Error('no pipe');
+    return pipe(options);
+  });
+  const told: string[] = [];
+  await outlets.feed(await tracksOn(home), {
+    fed: async (key, { tracks: shown }) => told.push(`${key}: ${shown.length}`),
+    failed: (key, error) => told.push(`${key}: ${error}`),
+  });
+  pipes.mockRestore();
+  expect(told.sort()).toEqual(['ill: Error: no pipe', 'well: 2']);
+});
+
+it('one whose last viewer leaves while it is fed, or whose hub goes, has not failed', async () => {
+  await outlets.acquire(place('left', other), await tracksOn(home));
+  const next = await tracksOn(home);
+  const left = outlets.feed(next, { fed: async () => undefined, failed });
+  outlets.release('left');
+  await left;
+  await outlets.acquire(place('orphaned', other), next);
+  const orphaned = outlets.feed(await tracksOn(home), { fed: async () => undefined, failed });
+  home.router.close();
+  await orphaned;
 });
 
 it('moved, new outlets are of the new hub and its worker', async () => {

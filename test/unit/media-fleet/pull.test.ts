@@ -10,6 +10,7 @@ import { type Certificate, makeCertificate } from '#media-fleet/certificate.ts';
 import { ControlServer } from '#media-fleet/control-server.ts';
 import { Peers } from '#media-fleet/peers.ts';
 import { Pull, type PullContext } from '#media-fleet/pull.ts';
+import { readOffer } from '#media-fleet/sdp/offer.ts';
 import type { Stream } from '#media-fleet/stream.ts';
 import type { Workers } from '#media-fleet/workers.ts';
 import { isHeld } from '#routing/claims.ts';
@@ -25,6 +26,7 @@ import { startServer } from '#test/unit/routing/http-server.ts';
 import { nodeRecord, originClaim, regionClaim } from '#test/unit/routing/samples.ts';
 import { feedByPublisher, openStream, selfOf } from './legs.ts';
 import { silent, startWorkers } from './media.ts';
+import { plainOffer } from './sdp/offers.ts';
 
 const HERE = 'eu-west-1';
 const THERE = 'us-east-1';
@@ -362,6 +364,70 @@ it('a map that fails when it was told of something does not make it forget', asy
   onTestFinished(() => reads.mockRestore());
   pulling.learn(rival);
   await vi.waitFor(() => expect(stream.source).not.toBe(old));
+});
+
+it('told of another origin while it asks one that is cut off, it waits for that no longer', async () => {
+  await isLive();
+  const [elsewhere, name] = ['ap-southeast-1', stream.name];
+  const next = await openNode('i-next', elsewhere, name);
+  await feedByPublisher(workers, next, 2);
+  const asked = Promise.withResolvers<void>();
+  const silence = await startServer(() => asked.resolve());
+  onTestFinished(() => silence.close());
+  context.regions = new RegionClient({
+    regions: [
+      { id: THERE, api: silence.url },
+      { id: elsewhere, api: cascade.url },
+    ],
+    credentials: async () => credentials,
+    timeout: 60_000,
+  });
+  origin = next;
+  const pulling = pull({ settled: true });
+  await asked.promise;
+  pulling.learn(originClaim({ stream: name, ...next.self, epoch: 2, priority: 5 }));
+  await attached(next);
+});
+
+it('a region’s API that throttles is asked again', async () => {
+  await isLive();
+  vi.spyOn(origin.children, 'feed').mockRejectedValueOnce(new Problem(429, 'too-many-requests', 'throttled'));
+  await pull().nextLeg();
+  expect(stream.source).toMatchObject({ parent: { nodeId: 'i-origin' } });
+});
+
+it('who leaves says so: its parent does not wait for its silence', async () => {
+  await isLive();
+  const pulling = pull();
+  await pulling.nextLeg();
+  expect(origin.children.legs).toHaveLength(1);
+  pulling.close('unused');
+  // Sooner than a node's silence would tell.
+  await vi.waitFor(() => expect(origin.children.legs).toEqual([]), { timeout: timing.nodeDeadAfter / 2 });
+});
+
+it('a worker that hangs does not keep the stream from its next leg', async () => {
+  const two = await startWorkers({ count: 2, publicAddress: '127.0.0.1' });
+  onTestFinished(() => two.close());
+  const { name, self } = stream;
+  stream.close('node-closing');
+  stream = await openStream(two, { self, name });
+  open.push(stream);
+  context = { ...context, workers: two };
+  await isLive();
+  await pull().nextLeg();
+  // The worker without sessions is the next to be picked.
+  await two.createSessionTransport(stream.worker, stream.hub);
+  const other = two.pick();
+  expect(other).not.toBe(stream.worker);
+  vi.spyOn(two, 'pickForViewer').mockReturnValue(other);
+  await stream.addViewer(readOffer(plainOffer([/sendonly/g, 'recvonly'])));
+  process.kill(other.worker.pid, 'SIGSTOP');
+  for (const epoch of [2, 3]) {
+    await feedByPublisher(workers, origin, epoch);
+    // Sooner than the worker is found to hang.
+    await vi.waitFor(() => expect(stream.source).toMatchObject({ origin: { epoch } }), { timeout: 4_000 });
+  }
 });
 
 it('a parent that answers but is never heard is asked again, with growing pauses, and probed', async () => {
