@@ -1,5 +1,6 @@
 // The node's mediasoup workers: one per core, each with a WebRtcServer that all its sessions share.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createWorker } from 'mediasoup';
 import type {
   PipeTransport,
@@ -46,6 +47,8 @@ export interface MediaWorker {
   /** The CPU time that it had used at the last measurement, and when that was, in ms. */
   cpuTime: number;
   measuredAt: number;
+  /** When it was asked what it uses, in ms, while it has not answered. */
+  askedAt: number | undefined;
   /** Bytes resident. */
   memory: number;
   /** Sessions on it now. */
@@ -60,12 +63,18 @@ export const SOCKET_BUFFER = 4_194_304;
 
 /** Milliseconds between measurements of a worker's CPU and memory; more often would show noise. */
 const MEASURE_INTERVAL = 2_000;
+/** It answers within a few ms; one that takes this long gets nothing new while another does not. */
+const OVERDUE_AFTER = 500;
 /** A worker that has not answered for this long, in ms, and did next to nothing meanwhile carries no media either. */
 const HUNG_AFTER = 5_000;
 /** One that works all the time has more to do than it can, and its media is late: but not for this long, in ms. */
 const LOST_AFTER = 30_000;
 /** Above this share of its core a silent worker counts as working. */
 const WORKING = 0.1;
+
+/** Milliseconds for a worker to start (it takes 50), and between attempts while other workers serve. */
+const START_WITHIN = 10_000;
+const START_PAUSE = 2_000;
 
 /** Viewers of a stream stay on its own worker up to this many sessions there; then other workers' cores are worth a pipe. */
 const SESSIONS_BEFORE_SPREADING = 100;
@@ -80,20 +89,18 @@ const SCTP_BUFFER = 65_536;
 
 /**
  * mediasoup closes a worker when this process is told to end; ours drains first. So the listeners that `make` adds for
- * signals are taken off again.
+ * signals are taken off again: those that it adds at once, for others may add theirs while it goes on.
  */
-async function withoutSignals<T>(make: () => Promise<T>): Promise<T> {
+function withoutSignals<T>(make: () => Promise<T>): Promise<T> {
   const signals = ['SIGINT', 'SIGTERM'] as const;
   const before = new Map(signals.map((signal) => [signal, new Set(process.listeners(signal))]));
-  try {
-    return await make();
-  } finally {
-    for (const signal of signals) {
-      for (const listener of process.listeners(signal)) {
-        if (!before.get(signal)?.has(listener)) process.off(signal, listener);
-      }
+  const made = make();
+  for (const signal of signals) {
+    for (const listener of process.listeners(signal)) {
+      if (!before.get(signal)?.has(listener)) process.off(signal, listener);
     }
   }
+  return made;
 }
 
 /** Starts, counts and replaces the workers, and makes every router and transport of the node. */
@@ -121,7 +128,7 @@ export class Workers {
 
   async #startOne(index: number): Promise<void> {
     const { listenAddress, publicAddress, publicAddressV6, firstPort, log } = this.#options;
-    const worker = await withoutSignals(() => createWorker({ logLevel: 'warn' }));
+    const worker = await startWorker();
     const port = firstPort === 0 ? {} : { port: firstPort + index };
     const sockets = [
       { ip: listenAddress, announcedAddress: publicAddress, ...port },
@@ -150,31 +157,63 @@ export class Workers {
       worker.close();
       return;
     }
-    const media = { worker, server, cpu: 0, cpuTime: 0, measuredAt: 0, memory: 0, sessions: 0 };
+    const media: MediaWorker = {
+      worker,
+      server,
+      cpu: 0,
+      cpuTime: 0,
+      measuredAt: 0,
+      askedAt: undefined,
+      memory: 0,
+      sessions: 0,
+    };
     this.#workers[index] = media;
     this.#watch(media);
     worker.once('died', (error) => {
       if (this.#closed) return;
       log.error({ err: error, worker: index }, 'a media worker died; starting another');
-      this.#startOne(index).catch((failure: unknown) => {
-        log.fatal({ err: failure, worker: index }, 'no media worker can be started in place of the dead one');
-        process.exitCode = 1;
-        // At once: without its workers the node has nothing to drain.
-        process.kill(process.pid, 'SIGINT');
-      });
+      void this.#replace(index);
     });
   }
 
-  /** The worker with the fewest sessions: another stream goes there. */
+  /** Puts another in a dead worker's place, or ends the node where none is left. */
+  async #replace(index: number): Promise<void> {
+    const { log } = this.#options;
+    while (!this.#closed) {
+      try {
+        await this.#startOne(index);
+        return;
+      } catch (error) {
+        const what = 'no media worker can be started in place of the dead one';
+        if (this.#running.length === 0) {
+          log.fatal({ err: error, worker: index }, what);
+          process.exitCode = 1;
+          // At once: without its workers the node has nothing to drain.
+          process.kill(process.pid, 'SIGINT');
+          return;
+        }
+        log.error({ err: error, worker: index }, `${what}; trying again, for others serve`);
+      }
+      await sleep(START_PAUSE, undefined, { ref: false });
+    }
+  }
+
+  get #running(): MediaWorker[] {
+    return this.#workers.filter(({ worker }) => !worker.closed);
+  }
+
+  /** The worker with the fewest sessions, of those that are well where there are such: another stream goes there. */
   pick(): MediaWorker {
-    const [first, ...others] = this.#workers.filter(({ worker }) => !worker.closed);
+    const running = this.#running;
+    const well = running.filter(isWell);
+    const [first, ...others] = well.length > 0 ? well : running;
     if (first === undefined) throw unavailable('node-full', 'no media worker is running on this node');
     return others.reduce((best, next) => (next.sessions < best.sessions ? next : best), first);
   }
 
   /** The worker for another viewer of a stream that lives on `home`. */
   pickForViewer(home: MediaWorker): MediaWorker {
-    return home.sessions < SESSIONS_BEFORE_SPREADING ? home : this.pick();
+    return home.sessions < SESSIONS_BEFORE_SPREADING && isWell(home) ? home : this.pick();
   }
 
   async createRouter({ worker }: MediaWorker, mediaCodecs: RouterRtpCodecCapability[]): Promise<Router> {
@@ -248,6 +287,7 @@ export class Workers {
   /** Measures a worker; one that does not answer is ended, and its `died` brings another. */
   async #measure(media: MediaWorker): Promise<void> {
     const { worker } = media;
+    media.askedAt = performance.now();
     const usage = await this.#usageOf(media);
     if (worker.closed) return;
     if (usage === undefined) {
@@ -255,6 +295,7 @@ export class Workers {
       process.kill(worker.pid, 'SIGKILL');
       return;
     }
+    media.askedAt = undefined;
     const now = performance.now();
     const used = usage.ru_utime + usage.ru_stime;
     if (media.measuredAt > 0) media.cpu = (used - media.cpuTime) / (now - media.measuredAt);
@@ -279,13 +320,16 @@ export class Workers {
       if (usage !== undefined || worker.closed) return usage;
       const silentFor = Math.round(performance.now() - asked);
       const after = await read(worker.pid);
+      // It may be this process that stood still: then the answer is only read by now.
+      const late = await within(0, answered);
+      if (late !== undefined) return late;
       const isWorking = (after - before) / HUNG_AFTER > WORKING;
       before = after;
       if (!isWorking || silentFor >= LOST_AFTER) {
         log.error({ pid: worker.pid }, `a media worker has been silent for ${silentFor} ms; ending it`);
         return undefined;
       }
-      // No more viewers for it, however little of the core it gets.
+      // Nothing new for the node, however little of the core it gets.
       media.cpu = 1;
       log.warn({ pid: worker.pid }, 'a media worker is too busy to answer; its media is late');
     }
@@ -293,14 +337,18 @@ export class Workers {
 
   /** Measures again and again, each worker for itself, until it is gone. */
   #watch(media: MediaWorker): void {
-    const timer = setTimeout(() => {
+    const { worker } = media;
+    let timer: NodeJS.Timeout | undefined;
+    const wait = () => {
+      if (!worker.closed) timer = setTimeout(measure, MEASURE_INTERVAL);
+    };
+    const measure = () => {
       this.#measure(media)
         .catch((error: unknown) => this.#options.log.warn({ err: error }, 'a media worker was not measured'))
-        .finally(() => {
-          if (!media.worker.closed) this.#watch(media);
-        });
-    }, MEASURE_INTERVAL);
-    media.worker.observer.once('close', () => clearTimeout(timer));
+        .finally(wait);
+    };
+    worker.observer.once('close', () => clearTimeout(timer));
+    wait();
   }
 
   close(): void {
@@ -308,6 +356,20 @@ export class Workers {
     for (const { worker } of this.#workers) worker.close();
   }
 }
+
+async function startWorker(): Promise<Worker> {
+  const starting = withoutSignals(() => createWorker({ logLevel: 'warn' }));
+  const worker = await within(START_WITHIN, starting);
+  if (worker !== undefined) return worker;
+  starting.then(
+    (late) => late.close(),
+    () => undefined,
+  );
+  throw new Error(`a media worker did not start within ${START_WITHIN} ms`);
+}
+
+const isWell = ({ cpu, askedAt }: MediaWorker): boolean =>
+  cpu < 1 && (askedAt === undefined || performance.now() - askedAt < OVERDUE_AFTER);
 
 /** Undefined when it takes longer. */
 async function within<T>(milliseconds: number, answer: Promise<T>): Promise<T | undefined> {

@@ -4,7 +4,8 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { afterEach, expect, it, vi } from 'vitest';
+import { pino } from 'pino';
+import { afterEach, expect, it, onTestFinished, vi } from 'vitest';
 import { type MediaWorker, Workers, type WorkersOptions } from '#media-fleet/workers.ts';
 import { openHub, silent } from './media.ts';
 
@@ -158,12 +159,21 @@ async function pass(milliseconds: number): Promise<void> {
   for (let passed = 0; passed < milliseconds; passed += 100) await vi.advanceTimersByTimeAsync(100);
 }
 
+/** Fake time does not wait for a real worker's answers. */
+const idle = async () => 0;
+const answering = async ({ worker }: MediaWorker) => {
+  const usage = await worker.getResourceUsage();
+  return vi.spyOn(worker, 'getResourceUsage').mockResolvedValue(usage);
+};
+const hanging = ({ worker }: MediaWorker) =>
+  vi.spyOn(worker, 'getResourceUsage').mockReturnValue(new Promise(() => undefined));
+
 it('a worker that is too busy to answer gets no more viewers, and is ended only after half a minute', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
   // A third of a core: others take the rest.
   const one = await start({ cpuTime: async () => performance.now() / 3 });
   const busy = one.pick();
-  vi.spyOn(busy.worker, 'getResourceUsage').mockReturnValue(new Promise(() => undefined));
+  hanging(busy);
   const died = once(busy.worker, 'died');
   await pass(8_000);
   expect([busy.worker.closed, one.usage.cpu]).toEqual([false, 1]);
@@ -171,6 +181,86 @@ it('a worker that is too busy to answer gets no more viewers, and is ended only 
   expect(busy.worker.closed).toBe(false);
   await pass(5_000);
   await died;
+});
+
+it('while a worker does not answer, what is new goes to another', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  const two = await start({ count: 2, cpuTime: idle });
+  const well = two.pick();
+  await openSession(two, well);
+  const hung = two.pick();
+  expect(hung).not.toBe(well);
+  await answering(well);
+  hanging(hung);
+  await pass(3_000);
+  expect(hung.worker.closed).toBe(false);
+  expect([two.pick(), two.pickForViewer(hung)]).toEqual([well, well]);
+  hanging(well);
+  await pass(3_000);
+  expect(two.pick(), 'none is well').toBe(hung);
+});
+
+it('a worker whose answer is late because this process stood still is not ended', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  const answer = Promise.withResolvers<Awaited<ReturnType<MediaWorker['worker']['getResourceUsage']>>>();
+  const reads = vi.fn(async () => 0);
+  const one = await start({ cpuTime: reads });
+  const { worker } = one.pick();
+  const usage = await worker.getResourceUsage();
+  vi.spyOn(worker, 'getResourceUsage').mockReturnValue(answer.promise);
+  const kill = vi.spyOn(process, 'kill').mockReturnValue(true);
+  onTestFinished(() => kill.mockRestore());
+  await pass(2_500);
+  // What waits in a pipe is read while the CPU time is.
+  reads.mockImplementationOnce(async () => {
+    answer.resolve(usage);
+    return 0;
+  });
+  await pass(6_000);
+  expect(reads.mock.calls.length).toBeGreaterThan(1);
+  expect(kill).not.toHaveBeenCalled();
+});
+
+it('measuring leaves nothing behind', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  const one = await start({ cpuTime: idle });
+  const { worker } = one.pick();
+  const measured = await answering(one.pick());
+  const before = worker.observer.listenerCount('close');
+  await pass(9_000);
+  expect(measured.mock.calls.length).toBeGreaterThan(2);
+  expect(worker.observer.listenerCount('close')).toBe(before);
+});
+
+it('a worker leaves signals to the node, and takes nobody’s else off', async () => {
+  const listeners = () => process.listeners('SIGTERM');
+  const before = listeners();
+  const starting = start();
+  const ours = () => undefined;
+  process.on('SIGTERM', ours);
+  onTestFinished(() => void process.off('SIGTERM', ours));
+  await starting;
+  expect(listeners()).toEqual([...before, ours]);
+});
+
+it('a lost worker that cannot be replaced yet is tried for again while another serves', async () => {
+  const { port, free } = await takePort();
+  await free();
+  const lines: string[] = [];
+  const log = pino({ level: 'error' }, { write: (line) => lines.push(line) });
+  const two = await start({ count: 2, firstPort: port, log });
+  const { router } = await openSession(two, two.pick());
+  const lost = two.pick();
+  const [lostPort] = await portsOf(lost);
+  const inTheWay = createServer();
+  // Long before a new process can have it.
+  lost.worker.once('died', () => inTheWay.listen(lostPort, '127.0.0.1'));
+  process.kill(lost.worker.pid, 'SIGKILL');
+  await vi.waitFor(() => expect(lines.join()).toContain('trying again'), { timeout: 10_000 });
+  expect([router.closed, two.pick() === lost]).toEqual([false, false]);
+  await once(inTheWay.close(), 'close');
+  // The one without a session is picked.
+  await vi.waitFor(async () => expect(await portsOf(two.pick())).toContain(lostPort), { timeout: 10_000 });
 });
 
 it('says what its workers use once they are measured', async () => {
