@@ -80,6 +80,7 @@ export async function run(args: string[]): Promise<BenchResult> {
     rows: results.map(row),
     notes: [
       memoryNote(memory),
+      'Refused: also who got no media in a minute. Lost: of what came until a viewer’s last packet; who stopped is in the longest silence.',
       `Beside ${viewers} viewers who stay; who joins watches for half a second on average, from its first packet on.`,
       'Publisher and viewers are bench/load on the same machine: H264 at 1 Mbps and 30 fps, and Opus.',
     ],
@@ -119,7 +120,7 @@ interface Moment {
   processes: ProcessFacts[];
 }
 
-/** @param look called when the steady viewers are there, before the churn. */
+/** @param look called when the steady viewers are there, before their CPU is read: it costs some. */
 async function measure(
   { whip, whep, token, pid }: Server,
   viewers: number,
@@ -140,11 +141,11 @@ async function measure(
   const moments: Moment[] = [];
   let result: Churned | undefined;
   for await (const event of load(given)) {
-    if (event.event === 'measuring') moments.push(await now());
-    else if (event.event === 'measured' && moments.length === 1) {
+    if (event.event === 'measuring') {
+      if (moments.length === 0) await look();
       moments.push(await now());
-      await look();
-    } else if (event.event === 'ended') ended.add(event);
+    } else if (event.event === 'measured' && moments.length === 1) moments.push(await now());
+    else if (event.event === 'ended') ended.add(event);
     else if (event.event === 'churned') {
       moments.push(await now());
       result = event.result;

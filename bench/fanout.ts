@@ -6,7 +6,7 @@ import { EndedViewers, load, type Step } from './load.ts';
 import { type ProcessFacts, processTree } from './processes.ts';
 import type { BenchResult } from './result.ts';
 import { BARE, OURS, OURS_ON_ONE_NODE, peer, type Server, type ServerKind } from './servers.ts';
-import { percentile, spread } from './statistics.ts';
+import { median, spread } from './statistics.ts';
 
 const USAGE = `npm run bench -- fanout [options]
   --viewers N,N,...   how many watch, step by step (10,50,100,200,400)
@@ -203,11 +203,11 @@ function row(
       const floor = bases.find(({ repeat }) => repeat === one.repeat);
       return floor === undefined ? [] : [figure(one) / figure(floor)];
     });
-  const median = (values: readonly number[], digits: number) => percentile(values, 50).toFixed(digits);
+  const middle = (values: readonly number[], digits: number) => median(values).toFixed(digits);
   const expected = own.reduce((sum, { step }) => sum + step.expected, 0);
   const lost = own.reduce((sum, { step }) => sum + step.lost, 0);
   const joins = (which: 'answerMs' | 'firstPacketMs', share: 'p50' | 'p95' | 'p99') =>
-    median(
+    middle(
       own.flatMap(({ step }) => {
         const times = step.joins[which];
         return times.count === 0 || !('p50' in times) ? [] : [times[share]];
@@ -230,9 +230,9 @@ function row(
       ratios(({ cpuByKind }) => cpuByKind['media workers']),
       2,
     ),
-    'delay p50, p99 ms': `${median(delays('p50'), 2)}, ${median(delays('p99'), 1)}`,
+    'delay p50, p99 ms': `${middle(delays('p50'), 2)}, ${middle(delays('p99'), 1)}`,
     'longest silence ms': Math.max(...own.map(({ step }) => step.longestSilenceMs)).toFixed(0),
-    'generator’s CPU % of a core': median(
+    'generator’s CPU % of a core': middle(
       own.map(({ step }) => 100 * step.ownCpu),
       0,
     ),
@@ -240,6 +240,6 @@ function row(
     'lost %': ((100 * lost) / expected).toFixed(3),
     'POST → 201 p50, p99 ms': `${joins('answerMs', 'p50')}, ${joins('answerMs', 'p99')}`,
     'POST → first RTP p50, p95 ms': `${joins('firstPacketMs', 'p50')}, ${joins('firstPacketMs', 'p95')}`,
-    'kB a viewer': median(memory, 0),
+    'kB a viewer': middle(memory, 0),
   };
 }

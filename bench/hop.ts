@@ -8,7 +8,7 @@ import { cpuOf } from './kinds.ts';
 import { type LoadEvent, load, type Step } from './load.ts';
 import { processTree } from './processes.ts';
 import type { BenchResult } from './result.ts';
-import { percentile, spread } from './statistics.ts';
+import { median, spread } from './statistics.ts';
 
 const STREAM = 'bench';
 const REPEATS = 3;
@@ -191,8 +191,7 @@ function row(layers: number, at: string, repeats: readonly Measured[]): BenchRes
   const origins = repeats.flatMap((repeat) => repeat.steps.filter((step) => step.at === 'origin'));
   const shares = repeats.flatMap(({ cpu }) => cpu.filter(({ role }) => role === ROLE_AT[at]));
   const delays = (share: 'p50' | 'p99', of = steps) => of.map(({ step }) => step.latencyMs[share]);
-  const added = (share: 'p50' | 'p99') =>
-    (percentile(delays(share), 50) - percentile(delays(share, origins), 50)).toFixed(2);
+  const added = (share: 'p50' | 'p99') => (median(delays(share)) - median(delays(share, origins))).toFixed(2);
   return {
     layers,
     at,

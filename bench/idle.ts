@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { cpuBetween, KINDS, type Kind, ofKind, residentOf } from './kinds.ts';
 import { type ProcessFacts, processTree } from './processes.ts';
 import type { BenchResult } from './result.ts';
 
@@ -11,12 +12,13 @@ import type { BenchResult } from './result.ts';
 const SETTLE = 10;
 const MEASURE = 30;
 
-const KINDS: readonly [string, RegExp][] = [
-  ['node (Node.js)', /media-fleet\/main/],
-  ['node’s media worker', /mediasoup-worker/],
-  ['gateway', /gateway\/main/],
-  ['world (database, DNS, page)', /local\/main/],
-];
+const ROWS: Record<string, readonly Kind[]> = {
+  'node (Node.js)': ['nodes'],
+  'node’s media worker': ['media workers'],
+  gateway: ['gateway'],
+  'world (database, DNS, page)': ['rest'],
+  all: KINDS,
+};
 
 export async function run(): Promise<BenchResult> {
   const main = fileURLToPath(new URL('../local/main.ts', import.meta.url));
@@ -25,15 +27,10 @@ export async function run(): Promise<BenchResult> {
   try {
     await once(world.stdout, 'data', { signal: AbortSignal.timeout(60_000) });
     await sleep(SETTLE * 1000);
-    const before = await processTree(world.pid ?? 0);
+    const before = await look(world.pid);
     await sleep(MEASURE * 1000);
-    const after = await processTree(world.pid ?? 0);
-    return {
-      rows: [
-        ...KINDS.map(([kind, pattern]) => row(kind, before, after, pattern)),
-        row('all', before, after, /./),
-      ],
-    };
+    const after = await look(world.pid);
+    return { rows: Object.entries(ROWS).map(([what, kinds]) => row(what, kinds, before, after)) };
   } finally {
     const exited = once(world, 'exit');
     world.kill('SIGTERM');
@@ -43,17 +40,24 @@ export async function run(): Promise<BenchResult> {
 
 const megabytes = (bytes: number) => Math.round(bytes / 1e6);
 
-function row(kind: string, before: ProcessFacts[], after: ProcessFacts[], pattern: RegExp) {
-  const members = after.filter(({ command }) => pattern.test(command));
-  const used = members.reduce(
-    (sum, { pid, cpu }) => sum + cpu - (before.find((old) => old.pid === pid)?.cpu ?? 0),
-    0,
-  );
+/** The world's processes at a moment of ours, in ms. */
+interface Look {
+  at: number;
+  processes: ProcessFacts[];
+}
+const look = async (pid = 0): Promise<Look> => ({
+  at: performance.now(),
+  processes: await processTree(pid),
+});
+
+function row(what: string, kinds: readonly Kind[], before: Look, after: Look): BenchResult['rows'][number] {
+  const members = kinds.flatMap((kind) => ofKind(after.processes, kind));
+  const used = cpuBetween(before.processes, after.processes, kinds);
   return {
-    what: kind,
+    what,
     processes: members.length,
-    '% of a core': Number(((100 * used) / MEASURE).toFixed(1)),
-    'resident MB in all': megabytes(members.reduce((sum, { resident }) => sum + resident, 0)),
+    '% of a core': Number(((100_000 * used) / (after.at - before.at)).toFixed(1)),
+    'resident MB in all': megabytes(residentOf(after.processes, kinds)),
     'proportional MB in all': megabytes(members.reduce((sum, { proportional }) => sum + proportional, 0)),
     'largest, resident MB': megabytes(Math.max(...members.map(({ resident }) => resident))),
   };

@@ -12,7 +12,7 @@ namespace {
 /** A publisher's stream is playable within this, or not at all. */
 constexpr Nanoseconds kPlayableWithin = 15 * kSecond;
 constexpr double kProbeAgain = 0.1;
-/** For the last of a step's viewers to have media: what HTTP, ICE and DTLS may take together. */
+/** For a churning viewer, or the last of a step's, to have media: what HTTP, ICE and DTLS may take together. */
 constexpr double kJoinDeadline = 60;
 constexpr Nanoseconds kLookAgain = 5 * kMillisecond;
 /** For all DELETEs at the end. */
@@ -226,9 +226,14 @@ void Scenario::churn() {
   cyclesBegun_ += 1;
   auto member = std::make_shared<Audience::Member*>(nullptr);
   auto stay = std::make_shared<Timer>(surroundings_.loop, [this, member] {
-    churnJoins_.add((*member)->viewer());
+    if ((*member)->viewer().hasJoined()) churnJoins_.add((*member)->viewer());
+    else {
+      cyclesRefused_ += 1;
+      JsonObject().add("event", "ended").add("status", 0).add("why", "no media in time").print();
+    }
     audience_->leave(**member);
   });
+  stay->set(now() + toNanoseconds(kJoinDeadline));
   *member = &audience_->join(
       unmeasured_, {[this, stay] {
                       stay->set(now() + toNanoseconds(randomWait(options_.churn->stay)));
