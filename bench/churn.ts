@@ -80,7 +80,7 @@ export async function run(args: string[]): Promise<BenchResult> {
     rows: results.map(row),
     notes: [
       memoryNote(memory),
-      'Refused: also who got no media in a minute. Lost: of what came until a viewer’s last packet; who stopped is in the longest silence.',
+      'Refused: also who got no media in a minute. Lost: of what came until a viewer’s last packet; who got no more is in the longest silence, who was ended in “without media”.',
       `Beside ${viewers} viewers who stay; who joins watches for half a second on average, from its first packet on.`,
       'Publisher and viewers are bench/load on the same machine: H264 at 1 Mbps and 30 fps, and Opus.',
     ],

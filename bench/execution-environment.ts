@@ -51,7 +51,9 @@ export class ExecutionEnvironment {
     const signal = AbortSignal.any([this.#gone.signal, AbortSignal.timeout(ANSWER_WITHIN)]);
     const answered = once(this.#answers, String(invocation.id), { signal });
     this.#thread.postMessage(invocation);
-    const [answer]: FunctionAnswer[] = await answered;
+    const [answer]: FunctionAnswer[] = await answered.catch(() => {
+      throw signal.reason;
+    });
     if (answer === undefined) throw new Error('the function’s thread answered nothing');
     return answer;
   }

@@ -58,7 +58,7 @@ const loadEvent = z.discriminatedUnion('event', [
   }),
   z.object({ event: z.literal('playable') }),
   z.object({ event: z.literal('joined'), answerMs: z.number(), firstPacketMs: z.number() }),
-  /** A viewer's session, refused or failed; status 0 where the POST had no answer. */
+  /** A viewer's session, refused or failed; status 0 where the POST had no answer, or no media came. */
   z.object({ event: z.literal('ended'), status: z.number(), why: z.string() }),
   z.object({ event: z.literal('measuring'), viewers: z.number() }),
   z.object({ event: z.literal('measured'), result: step }),
@@ -112,7 +112,7 @@ export interface LoadOptions {
   suites?: readonly string[] | undefined;
 }
 
-/** Milliseconds for the longest of runs: whoever waits for a viewer that never gets a packet does not wait for ever. */
+/** Milliseconds for the longest of runs; one that hangs is not waited for. */
 const LONGEST = 1_800_000;
 /** Milliseconds for it to end its sessions; by itself it gives up after 10 s. */
 const STOP_WITHIN = 15_000;
