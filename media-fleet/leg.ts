@@ -150,11 +150,19 @@ export class Leg extends EventEmitter<{ word: []; end: [LegEnd] }> implements So
     if (this.#ended !== undefined) return;
     this.#ended = end;
     this.#silence.close();
-    // It leaves before the pipe does: the channel to the worker keeps order. Children take no notice.
-    const { pulse, generation } = this.#stream;
-    pulse.send({ type: 'bye', viewers: 0, generation });
+    this.#sayBye();
     this.#transport.close();
     this.emit('end', end);
+  }
+
+  /**
+   * So that the parent need not wait for our silence. A beat goes to all legs of the hub: children take no notice of this
+   * one, but where another leg feeds the stream by now its parent would.
+   */
+  #sayBye(): void {
+    const { source, pulse, generation } = this.#stream;
+    // It leaves before the pipe is closed: the channel to the worker keeps order.
+    if (source === this) pulse.send({ type: 'bye', viewers: 0, generation });
   }
 }
 

@@ -165,8 +165,8 @@ export class Pull extends EventEmitter<{ end: [PullEnd] }> {
     if (end === 'replaced') this.#ready.resolve();
     else this.#ready.reject(notLive(this.#stream.name));
     // At once: whoever joins now must not find a source that is on its way out.
-    if (this.#leg) this.#stream.detach(this.#leg);
     this.#leg?.close('closed');
+    if (this.#leg) this.#stream.detach(this.#leg);
     void this.#release();
     this.emit('end', end);
   }

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
+import * as z from 'zod';
 import { type Database, STREAMS_TABLE, startDatabase } from '#local/database.ts';
 import { Background } from '#media-fleet/background.ts';
 import { type Certificate, makeCertificate } from '#media-fleet/certificate.ts';
@@ -16,7 +17,7 @@ import type { Workers } from '#media-fleet/workers.ts';
 import { isHeld } from '#routing/claims.ts';
 import { DynamoStreamMap } from '#routing/dynamo-stream-map.ts';
 import { NodeClient } from '#routing/node-client.ts';
-import { cascadeRequest, legRequest } from '#routing/node-messages.ts';
+import { cascadeRequest, type LegAnswer, type LegRequest, legRequest } from '#routing/node-messages.ts';
 import type { NodeRecord } from '#routing/node-record.ts';
 import { Problem, unavailable } from '#routing/problem.ts';
 import { RegionClient } from '#routing/region-client.ts';
@@ -371,12 +372,18 @@ it('told of another origin while it asks one that is cut off, it waits for that 
   const [elsewhere, name] = ['ap-southeast-1', stream.name];
   const next = await openNode('i-next', elsewhere, name);
   await feedByPublisher(workers, next, 2);
-  const asked = Promise.withResolvers<void>();
-  const silence = await startServer(() => asked.resolve());
-  onTestFinished(() => silence.close());
+  const old = origin;
+  const asked = Promise.withResolvers<LegRequest>();
+  const answer = Promise.withResolvers<LegAnswer>();
+  const cutOff = await startServer(async (request, response) => {
+    const { leg } = z.object({ leg: legRequest }).parse(JSON.parse((await request.toArray()).join('')));
+    asked.resolve(leg);
+    response.end(JSON.stringify(await answer.promise));
+  });
+  onTestFinished(() => cutOff.close());
   context.regions = new RegionClient({
     regions: [
-      { id: THERE, api: silence.url },
+      { id: THERE, api: cutOff.url },
       { id: elsewhere, api: cascade.url },
     ],
     credentials: async () => credentials,
@@ -384,9 +391,16 @@ it('told of another origin while it asks one that is cut off, it waits for that 
   });
   origin = next;
   const pulling = pull({ settled: true });
-  await asked.promise;
+  const request = await asked.promise;
   pulling.learn(originClaim({ stream: name, ...next.self, epoch: 2, priority: 5 }));
   await attached(next);
+  // And when it answers after all, its leg is closed, and not the one that took its place.
+  const accepted = await old.children.feed(request);
+  const { transports } = workers.open;
+  answer.resolve(accepted);
+  await vi.waitFor(() => expect(workers.open.transports).toBe(transports - 1));
+  await sleep(2 * timing.legPulse);
+  expect(next.children.legs).toHaveLength(1);
 });
 
 it('a region’s API that throttles is asked again', async () => {
