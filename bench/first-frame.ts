@@ -19,14 +19,12 @@ const FIRST_FRAMES = 15;
 
 /** @throws Error when this is not Linux, or not root: regions are network namespaces. */
 export async function run(): Promise<BenchResult> {
-  const rows: BenchResult['rows'] = [];
-  for (const roundTrip of ROUND_TRIPS) {
-    const measured = await withWan(roundTrip);
-    rows.push(...measured.rows.map((row) => ({ 'round trip ms': roundTrip, ...row })));
-  }
-  rows.push(...(await inChromium()));
+  const measured: BenchResult[] = [];
+  for (const roundTrip of ROUND_TRIPS) measured.push(await withWan(roundTrip));
+  measured.push(await inChromium());
   return {
-    rows,
+    rows: measured.flatMap(({ rows }) => rows),
+    details: measured.map(({ details }) => details),
     notes: [
       'Chromium and its rows’ publisher are on the machine’s own loopback, where the local page may ask.',
       'Viewers are near their region, on a host of its own there. What lies between the regions delays media and the call for a leg: one round trip on a connection that is open, two more on a new one (TCP, TLS 1.3).',
@@ -63,7 +61,8 @@ async function withWan(roundTrip: number): Promise<BenchResult> {
     try {
       const [near, far] = REGIONS;
       const viewers = { near: await watchFrom(near), far: await watchFrom(far) };
-      return await measure(world, FIRST_FRAMES, viewers);
+      const { rows, details } = await measure(world, FIRST_FRAMES, viewers);
+      return { rows: rows.map((row) => ({ 'round trip ms': roundTrip, ...row })), details };
     } finally {
       await world.close();
     }
@@ -78,7 +77,7 @@ async function withWan(roundTrip: number): Promise<BenchResult> {
 const PAUSE = 400;
 
 /** From the call that starts Meridian's own player to the first picture on the screen, after both forms of offer. */
-async function inChromium(): Promise<BenchResult['rows']> {
+async function inChromium(): Promise<BenchResult> {
   const world = await startWorld({
     regions: REGIONS,
     ports: { page: 0, api: 0, global: 0, dns: 0 },
@@ -92,7 +91,7 @@ async function inChromium(): Promise<BenchResult['rows']> {
   }
 }
 
-async function watchInChromium(world: World): Promise<BenchResult['rows']> {
+async function watchInChromium(world: World): Promise<BenchResult> {
   const [near] = world.regions;
   const publisher = await Publisher.start({
     url: `${near?.api}/whip/in-chromium`,
@@ -102,6 +101,7 @@ async function watchInChromium(world: World): Promise<BenchResult['rows']> {
   const url = `${near?.api}/whep/in-chromium`;
   try {
     const rows: BenchResult['rows'] = [];
+    const details: Record<string, number[]> = {};
     for (const counterOffer of [false, true]) {
       const times: number[] = [];
       while (times.length < FIRST_FRAMES) {
@@ -112,12 +112,13 @@ async function watchInChromium(world: World): Promise<BenchResult['rows']> {
         await sleep(PAUSE);
       }
       const form = counterOffer ? 'counter-offer' : 'plain 201';
+      details[form] = times;
       rows.push({
         'round trip ms': 0,
         ...summary(`Chromium, click → first frame on the screen, ${form}`, times),
       });
     }
-    return rows;
+    return { rows, details };
   } finally {
     await browser.close();
     await publisher.stop();

@@ -74,6 +74,7 @@ export async function measure(
       'One viewer joins at a time; all regions, nodes, publisher and viewers share this machine, without network delay.',
       'The publisher is libwebrtc (VP8, 320 × 180, 30 fps) and makes a key frame when asked, at most every 300 ms.',
     ],
+    details: { answers, nearFrames, farFirst, farNext },
   };
 }
 

@@ -136,14 +136,15 @@ export class Workers {
         ? []
         : [{ ip: '::', announcedAddress: publicAddressV6, ...port, flags: { ipv6Only: true } }]),
     ];
-    let server: WebRtcServer;
+    let server: WebRtcServer | undefined;
     try {
-      server = await worker.createWebRtcServer({
+      const opening = worker.createWebRtcServer({
         listenInfos: sockets.flatMap((socket) => [
           { protocol: 'udp', ...socket, sendBufferSize: SOCKET_BUFFER, recvBufferSize: SOCKET_BUFFER },
           { protocol: 'tcp', ...socket },
         ]),
       });
+      server = await within(START_WITHIN, opening);
     } catch (error) {
       worker.close();
       throw new Error(
@@ -156,6 +157,10 @@ export class Workers {
     if (this.#closed) {
       worker.close();
       return;
+    }
+    if (server === undefined) {
+      kill(worker);
+      throw new Error(`worker ${index} hung while it started`);
     }
     const media: MediaWorker = {
       worker,
@@ -291,8 +296,7 @@ export class Workers {
     const usage = await this.#usageOf(media);
     if (worker.closed) return;
     if (usage === undefined) {
-      // A hung or stopped process takes no other signal.
-      process.kill(worker.pid, 'SIGKILL');
+      kill(worker);
       return;
     }
     media.askedAt = undefined;
@@ -322,7 +326,7 @@ export class Workers {
       const after = await read(worker.pid);
       // It may be this process that stood still: then the answer is only read by now.
       const late = await within(0, answered);
-      if (late !== undefined) return late;
+      if (late !== undefined || worker.closed) return late;
       const isWorking = (after - before) / HUNG_AFTER > WORKING;
       before = after;
       if (!isWorking || silentFor >= LOST_AFTER) {
@@ -367,6 +371,9 @@ async function startWorker(): Promise<Worker> {
   );
   throw new Error(`a media worker did not start within ${START_WITHIN} ms`);
 }
+
+/** A hung or stopped process takes no other signal. */
+const kill = ({ pid }: Worker): boolean => process.kill(pid, 'SIGKILL');
 
 const isWell = ({ cpu, askedAt }: MediaWorker): boolean =>
   cpu < 1 && (askedAt === undefined || performance.now() - askedAt < OVERDUE_AFTER);

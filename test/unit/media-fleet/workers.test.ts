@@ -4,6 +4,8 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { observer } from 'mediasoup';
+import type { Worker } from 'mediasoup/types';
 import { pino } from 'pino';
 import { afterEach, expect, it, onTestFinished, vi } from 'vitest';
 import { type MediaWorker, Workers, type WorkersOptions } from '#media-fleet/workers.ts';
@@ -279,6 +281,21 @@ it('names the port that it cannot have, be it taken for TCP or for UDP', async (
   await expect(start({ firstPort: port })).rejects.toThrow(`worker 0 cannot listen on 127.0.0.1:${port}`);
   socket.close();
   await start({ firstPort: port });
+});
+
+it('a worker that hangs while it starts is ended, and the start fails', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  const hung = Promise.withResolvers<Worker>();
+  observer.once('newworker', (worker) => {
+    vi.spyOn(worker, 'createWebRtcServer').mockImplementation(() => {
+      hung.resolve(worker);
+      return new Promise(() => undefined);
+    });
+  });
+  const failed = expect(start()).rejects.toThrow('worker 0 hung while it started');
+  const died = once(await hung.promise, 'died');
+  await pass(11_000);
+  await Promise.all([failed, died]);
 });
 
 it('a start that fails in the middle leaves no worker behind', async () => {
