@@ -150,7 +150,8 @@ export class Leg extends EventEmitter<{ word: []; end: [LegEnd] }> implements So
     if (this.#ended !== undefined) return;
     this.#ended = end;
     this.#silence.close();
-    this.#sayBye();
+    // A superseded leg goes on counting at its parent until another replaces it: its viewers are still there.
+    if (end === 'closed') this.#sayBye();
     this.#transport.close();
     this.emit('end', end);
   }

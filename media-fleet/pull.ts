@@ -72,6 +72,8 @@ export class Pull extends EventEmitter<{ end: [PullEnd] }> {
   #leg: Leg | undefined;
   /** The origin whose region is being asked for a leg, or gave the present one. */
   #asked: OriginClaim | undefined;
+  /** The active origin as the last look at the map, or at what was told, found it. */
+  #seen: OriginClaim | undefined;
   /** Settled by news that came after the last look at the map: neither a pause nor a request outlasts it. */
   #news = Promise.withResolvers<void>();
   /** True once the stream has been live here: from then on its loss is waited out for the publisher's grace. */
@@ -134,7 +136,8 @@ export class Pull extends EventEmitter<{ end: [PullEnd] }> {
     const claims = await this.#read();
     const active = activeOrigin(claims);
     const pulled = this.#leg?.origin ?? this.#asked;
-    const isOther = active && pulled && (active.nodeId !== pulled.nodeId || active.epoch !== pulled.epoch);
+    this.#seen = active;
+    const isOther = active && pulled && !isSameOrigin(active, pulled);
     // The old origin may be cut off and still look well from here.
     if (isOther) this.#leg?.close('superseded');
     if (isOther || pulled === undefined) this.#news.resolve();
@@ -305,6 +308,8 @@ export class Pull extends EventEmitter<{ end: [PullEnd] }> {
 
   async #cross({ origin, epoch }: Crossing): Promise<'attached' | 'retry'> {
     this.#asked = origin;
+    // What came since the map was read was news of this very origin.
+    if (this.#seen && isSameOrigin(this.#seen, origin)) this.#news = Promise.withResolvers();
     const ask = (request: LegRequest) => this.#context.regions.askLeg(origin.region, request);
     try {
       return await this.#attach({ crossing: true, epoch, ask });
@@ -450,6 +455,11 @@ export class Pull extends EventEmitter<{ end: [PullEnd] }> {
     over.abort();
   }
 }
+
+const isSameOrigin = (
+  one: Pick<OriginClaim, 'nodeId' | 'epoch'>,
+  other: Pick<OriginClaim, 'nodeId' | 'epoch'>,
+): boolean => one.nodeId === other.nodeId && one.epoch === other.epoch;
 
 /**
  * Worth another try: the parent could not be reached, has no room, or knows less or more than we do (403: it has not

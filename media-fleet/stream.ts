@@ -176,7 +176,7 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
     if (this.#source !== source) return;
     await this.#outlets.feed(source.tracks, {
       fed: (key, outlet) => this.#show(source, key, outlet),
-      failed: (key, error) => this.#giveUp(key, error),
+      failed: (key, error) => this.#giveUp(source, key, error),
     });
   }
 
@@ -358,7 +358,10 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
   }
 
   /** Gives an outlet's viewers its new tracks. */
-  async #show({ tracks }: Source, key: string, outlet: Outlet): Promise<void> {
+  async #show(source: Source, key: string, outlet: Outlet): Promise<void> {
+    // It went while the outlet was fed: what it lacks now says nothing of the next.
+    if (this.#source !== source) return;
+    const { tracks } = source;
     const unserved = tracks.filter(({ kind }) => !outlet.tracks.some((track) => track.kind === kind));
     const viewers = this.#viewersOf(key);
     for (const viewer of viewers) {
@@ -369,7 +372,8 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
   }
 
   /** An outlet that cannot be fed would keep its viewers waiting: they come again, and open another. */
-  #giveUp(key: string, error: unknown): void {
+  #giveUp(source: Source, key: string, error: unknown): void {
+    if (this.#source !== source) return;
     this.#options.log.error({ err: error, stream: this.name, outlet: key }, 'viewers could not be fed');
     for (const viewer of this.#viewersOf(key)) viewer.close('failed');
   }

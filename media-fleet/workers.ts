@@ -285,8 +285,9 @@ export class Workers {
 
   /** The busiest worker's share of its core, 0 to 1, and all workers' bytes of memory, as last measured. */
   get usage(): Readonly<{ cpu: number; memory: number }> {
-    const cpu = this.#workers.reduce((most, media) => Math.max(most, media.cpu), 0);
-    return { cpu, memory: this.#workers.reduce((sum, media) => sum + media.memory, 0) };
+    const running = this.#running;
+    const cpu = running.reduce((most, media) => Math.max(most, media.cpu), 0);
+    return { cpu, memory: running.reduce((sum, media) => sum + media.memory, 0) };
   }
 
   /** Measures a worker; one that does not answer is ended, and its `died` brings another. */

@@ -415,6 +415,13 @@ it('who leaves says so: its parent does not wait for its silence', async () => {
   const pulling = pull();
   await pulling.nextLeg();
   expect(origin.children.legs).toHaveLength(1);
+  // But not where another leg follows: its viewers go on counting.
+  const said = vi.spyOn(stream.pulse, 'send');
+  const { source } = stream;
+  await feedByPublisher(workers, origin, 2);
+  await vi.waitFor(() => expect(stream.source?.origin).toMatchObject({ epoch: 2 }));
+  expect(source).not.toBe(stream.source);
+  expect(said.mock.calls.filter(([{ type }]) => type === 'bye')).toEqual([]);
   pulling.close('unused');
   // Sooner than a node's silence would tell.
   await vi.waitFor(() => expect(origin.children.legs).toEqual([]), { timeout: timing.nodeDeadAfter / 2 });
@@ -436,7 +443,10 @@ it('a worker that hangs does not keep the stream from its next leg', async () =>
   expect(other).not.toBe(stream.worker);
   vi.spyOn(two, 'pickForViewer').mockReturnValue(other);
   await stream.addViewer(readOffer(plainOffer([/sendonly/g, 'recvonly'])));
-  process.kill(other.worker.pid, 'SIGSTOP');
+  const { pid } = other.worker;
+  process.kill(pid, 'SIGSTOP');
+  // Closed, it would stand there for ever.
+  onTestFinished(() => void process.kill(pid, 'SIGCONT'));
   for (const epoch of [2, 3]) {
     await feedByPublisher(workers, origin, epoch);
     // Sooner than the worker is found to hang.
