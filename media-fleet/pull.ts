@@ -75,7 +75,7 @@ export class Pull extends EventEmitter<{ end: [PullEnd] }> {
   /** The active origin as the last look at the map, or at what was told, found it. */
   #seen: OriginClaim | undefined;
   /** Settled by news that came after the last look at the map: neither a pause nor a request outlasts it. */
-  #news = Promise.withResolvers<void>();
+  #news = Promise.withResolvers<undefined>();
   /** True once the stream has been live here: from then on its loss is waited out for the publisher's grace. */
   #settled: boolean;
   /** True while nobody publishes the stream, as far as the last look at the map could tell. */
@@ -140,7 +140,7 @@ export class Pull extends EventEmitter<{ end: [PullEnd] }> {
     const isOther = active && pulled && !isSameOrigin(active, pulled);
     // The old origin may be cut off and still look well from here.
     if (isOther) this.#leg?.close('superseded');
-    if (isOther || pulled === undefined) this.#news.resolve();
+    if (isOther || pulled === undefined) this.#news.resolve(undefined);
     return claims;
   }
 
@@ -426,7 +426,7 @@ export class Pull extends EventEmitter<{ end: [PullEnd] }> {
         () => undefined,
       );
     }
-    return outcome ?? undefined;
+    return outcome;
   }
 
   /** Gives up the region's claim where this node holds it. */
