@@ -108,6 +108,9 @@ export function publishFrom(page: Page, options: BrowserPublishOptions): Promise
       streams: [media],
       ...(sendEncodings.length > 0 ? { sendEncodings } : {}),
     });
+    // On a busy machine it then sends fewer pictures, not smaller ones: who looks at layers tells them by their size.
+    const sending = transceiver.sender.getParameters();
+    await transceiver.sender.setParameters({ ...sending, degradationPreference: 'maintain-resolution' });
     connection.addTransceiver(audio, { direction: 'sendonly', streams: [media] });
     if (codec) {
       const [mimeType = '', parameter = ''] = codec.split(';');
@@ -173,8 +176,8 @@ export interface Watched {
   codec: string;
   framesDecoded: number;
   keyFramesDecoded: number;
-  /** Of the last picture, in pixels. */
-  height: number;
+  /** Of the pictures, in pixels: the first, and what it changed to. */
+  heights: number[];
   audioSamples: number;
   /** Milliseconds from before the POST to the first frame on the page. */
   firstFrameAfter: number;
@@ -186,14 +189,19 @@ export interface BrowserWatchOptions {
   url: string;
   /** How many frames to wait for. */
   frames: number;
+  /** Counts them only from when they are so high, in pixels. */
+  fromHeight?: number;
   relabel?: BrowserPublishOptions['relabel'];
   /** Asks for a counter-offer, and takes it. */
   counterOffer?: boolean;
 }
 
-/** Watches until so many frames are decoded. */
+/**
+ * Watches until so many frames are decoded.
+ * @throws Error when that takes longer than 20 s.
+ */
 export function watchFrom(page: Page, options: BrowserWatchOptions): Promise<Watched> {
-  return page.evaluate(async ({ url, frames, relabel, counterOffer }) => {
+  return page.evaluate(async ({ url, frames, fromHeight, relabel, counterOffer }) => {
     const media = new MediaStream();
     const element = document.createElement('video');
     Object.assign(element, { autoplay: true, muted: true, playsInline: true, srcObject: media });
@@ -239,11 +247,16 @@ export function watchFrom(page: Page, options: BrowserWatchOptions): Promise<Wat
       if (response.status !== 201) throw new Error(`${response.status}: ${description}`);
       await connection.setRemoteDescription({ type: 'answer', sdp: description });
     }
+    const heights: number[] = [];
+    let uncounted = fromHeight === undefined ? 0 : Number.POSITIVE_INFINITY;
     for (;;) {
       const stats = [...(await connection.getStats()).values()];
       const video = stats.find(({ type, kind }) => type === 'inbound-rtp' && kind === 'video');
       const audio = stats.find(({ type, kind }) => type === 'inbound-rtp' && kind === 'audio');
-      if ((video?.framesDecoded ?? 0) >= frames && (audio?.totalSamplesReceived ?? 0) > 0) {
+      if (video?.frameHeight > 0 && video.frameHeight !== heights.at(-1)) heights.push(video.frameHeight);
+      if (fromHeight !== undefined && heights.includes(fromHeight))
+        uncounted = Math.min(uncounted, video.framesDecoded);
+      if (video?.framesDecoded - uncounted >= frames && audio?.totalSamplesReceived > 0) {
         const firstFrameAfter = await shown;
         const codec = stats.find(({ id }) => id === video.codecId)?.mimeType ?? '';
         await fetch(location, { method: 'DELETE' });
@@ -253,7 +266,7 @@ export function watchFrom(page: Page, options: BrowserWatchOptions): Promise<Wat
           codec,
           framesDecoded: video.framesDecoded,
           keyFramesDecoded: video.keyFramesDecoded,
-          height: video.frameHeight,
+          heights,
           audioSamples: audio.totalSamplesReceived,
           firstFrameAfter,
           // Only a connection with transport-wide feedback or the like tells the sender what the link carries.
@@ -261,7 +274,9 @@ export function watchFrom(page: Page, options: BrowserWatchOptions): Promise<Wat
         };
       }
       if (performance.now() - started > 20_000) {
-        throw new Error(`after 20 s: ${JSON.stringify(video ?? connection.connectionState)}`);
+        throw new Error(
+          `after 20 s: ${JSON.stringify({ state: connection.connectionState, heights, video })}`,
+        );
       }
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
