@@ -1,4 +1,4 @@
-// Two kinds of tests: unit tests, many at once; integration tests, one after another against one local world.
+// Three kinds of tests: of units and of the infrastructure, many at once; integration tests, one after another against one local world.
 
 import { defineConfig } from 'vitest/config';
 
@@ -20,6 +20,7 @@ export default defineConfig({
         test: {
           name: 'infra',
           include: ['test/infra/**/*.test.ts'],
+          setupFiles: 'test/infra/scratch.ts',
           testTimeout: 60_000,
           hookTimeout: 60_000,
           isolate: false,
