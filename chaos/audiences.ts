@@ -28,6 +28,8 @@ type Ask = AudienceRequest extends infer Each ? (Each extends unknown ? Omit<Eac
 
 /** For an answer, in ms: players join for as long as they must, but nobody waits longer for them. */
 const ANSWER = 30_000;
+/** The first join waits for the encoders, too, and on a slow machine for nodes that have only just started. */
+const FIRST_JOIN = 90_000;
 
 export class Audience {
   readonly region: string;
@@ -60,7 +62,7 @@ export class Audience {
 
   async join(): Promise<void> {
     const { region, players, nodes } = this.#options;
-    await this.#ask({ do: 'join', region, players: [...players], nodes: { ...nodes } });
+    await this.#ask({ do: 'join', region, players: [...players], nodes: { ...nodes } }, FIRST_JOIN);
   }
 
   async rejoin(seat: Seat): Promise<void> {
@@ -84,14 +86,14 @@ export class Audience {
     return this.#child.stop();
   }
 
-  async #ask(what: Ask): Promise<readonly Noted[]> {
+  async #ask(what: Ask, within = ANSWER): Promise<readonly Noted[]> {
     this.#id += 1;
     const id = this.#id;
     const { promise, resolve, reject } = Promise.withResolvers<readonly Noted[]>();
     const { process } = this.#child;
     const timer = setTimeout(
-      () => reject(new Error(`the audience in ${this.region} has not done "${what.do}" in ${ANSWER} ms`)),
-      ANSWER,
+      () => reject(new Error(`the audience in ${this.region} has not done "${what.do}" in ${within} ms`)),
+      within,
     );
     const died = () => reject(new Error(`the audience in ${this.region} has ended`));
     const stopped = () => reject(signal.reason);

@@ -75,6 +75,10 @@ export class Outlet {
     for (const track of unwanted) track.close();
   }
 
+  get closed(): boolean {
+    return this.router.closed;
+  }
+
   close(): void {
     if (this.#ownsRouter) this.router.close();
   }

@@ -20,15 +20,24 @@ export interface OutletPlace {
   media: MediaWorker;
 }
 
+/** A viewer's share of an outlet. */
+export interface OutletShare {
+  outlet: Outlet;
+  /** The last one that is released frees the outlet; each is released once. */
+  release(): void;
+}
+
 /** An outlet and how many viewers hold it, those included that are still joining. */
 interface SharedOutlet {
   opening: Promise<Outlet>;
+  /** Once it is open. */
+  outlet: Outlet | undefined;
   users: number;
 }
 
 interface FeedOutcome {
-  fed: (key: string, outlet: Outlet) => Promise<unknown>;
-  failed: (key: string, error: unknown) => void;
+  fed: (outlet: Outlet) => Promise<unknown>;
+  failed: (outlet: Outlet, error: unknown) => void;
 }
 
 /** Payload-type layouts of one stream at once: clients in use have four or five, an attacker as many as he likes. */
@@ -50,56 +59,70 @@ export class Outlets {
   }
 
   /**
-   * The outlet, opened and fed with these tracks where it is not; the caller releases it.
+   * The outlet, opened and fed with these tracks where it is not.
    * @throws Problem 503 when the stream has as many as it may.
    */
-  acquire(place: OutletPlace, tracks: readonly Producer[]): Promise<Outlet> {
+  async acquire(place: OutletPlace, tracks: readonly Producer[]): Promise<OutletShare> {
     const known = this.#shared.get(place.key);
-    if (known) {
-      known.users += 1;
-      return known.opening;
+    // One that closed under its viewers is there until the last of them has left it.
+    const shared = known === undefined || known.outlet?.closed ? this.#share(place, tracks) : known;
+    shared.users += 1;
+    try {
+      return { outlet: await shared.opening, release: () => this.#release(place.key, shared) };
+    } catch (error) {
+      // Who waited hears of the failure; the next viewer tries anew.
+      this.#forget(place.key, shared);
+      throw error;
     }
+  }
+
+  #share(place: OutletPlace, tracks: readonly Producer[]): SharedOutlet {
     if (this.#shared.size >= MAX_OUTLETS) {
       throw unavailable(
         'too-many-layouts',
         `viewers of ${MAX_OUTLETS} payload-type layouts watch the stream here`,
       );
     }
-    const shared: SharedOutlet = { opening: this.#open(place, tracks), users: 1 };
+    const shared: SharedOutlet = { opening: this.#open(place, tracks), outlet: undefined, users: 0 };
+    shared.opening.then(
+      (outlet) => {
+        shared.outlet = outlet;
+      },
+      () => undefined,
+    );
     this.#shared.set(place.key, shared);
-    // Who asked hears of the failure; the next viewer tries anew.
-    shared.opening.catch(() => this.#forget(place.key, shared));
-    return shared.opening;
+    return shared;
   }
 
-  release(key: string): void {
-    const shared = this.#shared.get(key);
-    if (shared === undefined) return;
+  #release(key: string, shared: SharedOutlet): void {
     shared.users -= 1;
     if (shared.users > 0) return;
     this.#forget(key, shared);
-    shared.opening.then((outlet) => outlet.close()).catch(() => undefined);
+    shared.outlet?.close();
   }
 
   /**
    * Feeds every outlet with these tracks instead; `fed` is called for each as soon as it has them, `failed` where it
-   * cannot have them: that is no reason for the others not to.
+   * cannot have them: that is no reason for the others not to. One that failed closes after it, and nobody gets it any more.
    */
   async feed(tracks: readonly Producer[], { fed, failed }: FeedOutcome): Promise<void> {
     await Promise.all(
-      [...this.#shared].map(async ([key, { opening }]) => {
+      [...this.#shared].map(async ([key, shared]) => {
         // One that could not be opened has told those who wait for it.
-        const outlet = await opening.catch(() => undefined);
+        const outlet = await shared.opening.catch(() => undefined);
         if (outlet === undefined) return;
         const { hub } = this.#home;
         try {
           await outlet.feed(hub, tracks);
         } catch (error) {
           // A hub that is gone has a successor, which feeds it next.
-          if (!hub.closed) failed(key, error);
+          if (hub.closed) return;
+          this.#forget(key, shared);
+          failed(outlet, error);
+          outlet.close();
           return;
         }
-        await fed(key, outlet);
+        await fed(outlet);
       }),
     );
   }

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Producer, Router } from 'mediasoup/types';
 import type { Logger } from 'pino';
 import type { LayerRequest, StreamReport } from '#routing/node-messages.ts';
+import { Problem, unavailable } from '#routing/problem.ts';
 import type { Timing } from '#routing/timing.ts';
 import { BeatClock } from './beat-clock.ts';
 import { Children } from './children.ts';
@@ -12,7 +13,7 @@ import { HUB_CODECS, layoutKey } from './codecs.ts';
 import { StreamEvents } from './events/stream-events.ts';
 import { LayerWatch } from './layers/layer-watch.ts';
 import type { Outlet } from './outlet.ts';
-import { type OutletHome, type OutletPlace, Outlets } from './outlets.ts';
+import { type OutletHome, type OutletPlace, type OutletShare, Outlets } from './outlets.ts';
 import { Pulse } from './pulse.ts';
 import { writeAnswer } from './sdp/answer.ts';
 import { offeredVideoMid, writeCounterOffer } from './sdp/counter-offer.ts';
@@ -175,8 +176,8 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
     if (wait > 0 && this.#viewers.size > 0) await sleep(wait);
     if (this.#source !== source) return;
     await this.#outlets.feed(source.tracks, {
-      fed: (key, outlet) => this.#show(source, key, outlet),
-      failed: (key, error) => this.#giveUp(source, key, error),
+      fed: (outlet) => this.#show(source, outlet),
+      failed: (outlet, error) => this.#giveUp(outlet, error),
     });
   }
 
@@ -323,14 +324,15 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
     begin: (viewer: Viewer, outlet: Outlet) => Promise<string>,
   ): Promise<{ viewer: Viewer; answer: string }> {
     const { workers, log } = this.#options;
-    const outlet = await this.#outlets.acquire(place, this.#liveSource().tracks);
+    const share = await this.#outlets.acquire(place, this.#liveSource().tracks);
+    const { outlet } = share;
     let viewer: Viewer | undefined;
     try {
       const { router } = outlet;
       const transport = await workers.createSessionTransport(place.media, router, place.data);
       const events = { stream: this.name, log: this.#events.log };
-      viewer = new Viewer({ outlet: place.key, transport, events, log, ...terms(outlet) });
-      this.#keep(viewer);
+      viewer = new Viewer({ outlet, transport, events, log, ...terms(outlet) });
+      this.#keep(viewer, share);
       if (place.data !== undefined) {
         viewer.events.openChannel(
           await this.#events.openChannel(router, transport, place.videoMid),
@@ -341,29 +343,30 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
       return { viewer, answer: await begin(viewer, outlet) };
     } catch (error) {
       if (viewer) viewer.close('failed');
-      else this.#outlets.release(place.key);
-      throw error;
+      else share.release();
+      // Closed under the viewer, whose requests to the worker then fail for no reason of their own.
+      throw outlet.closed && !(error instanceof Problem) ? outletGone(this.name, error) : error;
     }
   }
 
-  #keep(viewer: Viewer): void {
+  #keep(viewer: Viewer, share: OutletShare): void {
     this.#viewers.set(viewer.id, viewer);
     this.#used();
     viewer.once('connected', () => this.#used());
     viewer.once('end', () => {
       this.#viewers.delete(viewer.id);
-      this.#outlets.release(viewer.outlet);
+      share.release();
       this.#used();
     });
   }
 
   /** Gives an outlet's viewers its new tracks. */
-  async #show(source: Source, key: string, outlet: Outlet): Promise<void> {
+  async #show(source: Source, outlet: Outlet): Promise<void> {
     // It went while the outlet was fed: what it lacks now says nothing of the next.
     if (this.#source !== source) return;
     const { tracks } = source;
     const unserved = tracks.filter(({ kind }) => !outlet.tracks.some((track) => track.kind === kind));
-    const viewers = this.#viewersOf(key);
+    const viewers = this.#viewersOf(outlet);
     for (const viewer of viewers) {
       // Another codec than the viewer negotiated: only a new session can help it.
       if (unserved.some(({ kind }) => viewer.wants(kind))) viewer.close('codec-changed');
@@ -372,13 +375,14 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
   }
 
   /** An outlet that cannot be fed would keep its viewers waiting: they come again, and open another. */
-  #giveUp(source: Source, key: string, error: unknown): void {
-    if (this.#source !== source) return;
-    this.#options.log.error({ err: error, stream: this.name, outlet: key }, 'viewers could not be fed');
-    for (const viewer of this.#viewersOf(key)) viewer.close('failed');
+  #giveUp(outlet: Outlet, error: unknown): void {
+    const viewers = this.#viewersOf(outlet);
+    const { log } = this.#options;
+    log.error({ err: error, stream: this.name, viewers: viewers.length }, 'viewers could not be fed');
+    for (const viewer of viewers) viewer.close('failed');
   }
 
-  #viewersOf(outlet: string): Viewer[] {
+  #viewersOf(outlet: Outlet): Viewer[] {
     return [...this.#viewers.values()].filter((viewer) => viewer.outlet === outlet);
   }
 
@@ -453,6 +457,9 @@ export class Stream extends EventEmitter<{ usage: []; close: [] }> implements Fe
     });
   }
 }
+
+const outletGone = (stream: string, cause: unknown): Problem =>
+  unavailable('outlet-gone', `what would have served a viewer of ${stream} here has ended`, 1, cause);
 
 const sentVideoMid = ({ media }: ViewingPlan): string | undefined =>
   media.find(({ offered, direction }) => offered.kind === 'video' && direction === 'sendonly')?.offered.mid;

@@ -8,6 +8,7 @@ import type { Layout, LayoutCodec } from './codecs.ts';
 import type { EventLog } from './events/event-log.ts';
 import { ViewerEvents } from './events/viewer-events.ts';
 import { givesEstimate, ViewerLayers } from './layers/viewer-layers.ts';
+import type { Outlet } from './outlet.ts';
 import type { AnsweredCodec, AnsweredMedia } from './sdp/answer.ts';
 import { answeredSections } from './sdp/counter-offer.ts';
 import { type Offer, type OfferedCodec, type OfferedMedia, readAnswer } from './sdp/offer.ts';
@@ -147,7 +148,7 @@ export const viewedSections = ({ media }: ViewingPlan, outlet: RtpCapabilities):
     }));
 
 export interface ViewerOptions extends SessionOptions {
-  outlet: string;
+  outlet: Outlet;
   /** None yet where the viewer has still to answer a counter-offer. */
   sections: readonly ViewedSection[];
   /** The capabilities of the outlet's router, which a counter-offer offers. */
@@ -161,8 +162,8 @@ export interface ViewerOptions extends SessionOptions {
 
 /** A viewer's session. `show` gives it the outlet's tracks, at first and whenever they change. */
 export class Viewer extends Session {
-  /** The key of the outlet that serves it. */
-  readonly outlet: string;
+  /** What serves it. */
+  readonly outlet: Outlet;
   /** What its player hears of the stream. */
   readonly events: ViewerEvents;
   #sections: readonly ViewedSection[];

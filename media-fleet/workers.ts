@@ -108,6 +108,8 @@ export class Workers {
   readonly #options: WorkersOptions;
   readonly #workers: MediaWorker[] = [];
   readonly #open = { routers: 0, transports: 0 };
+  /** Replacements of dead ones that are starting now. */
+  #starting = 0;
   #closed = false;
 
   private constructor(options: WorkersOptions) {
@@ -181,24 +183,23 @@ export class Workers {
     });
   }
 
-  /** Puts another in a dead worker's place, or ends the node where none is left. */
+  /** Puts another in a dead worker's place, or ends the node where none is left or about to be. */
   async #replace(index: number): Promise<void> {
     const { log } = this.#options;
     while (!this.#closed) {
-      try {
-        await this.#startOne(index);
+      this.#starting += 1;
+      const failed = await this.#startOne(index).catch((error: unknown) => ({ error }));
+      this.#starting -= 1;
+      if (failed === undefined) return;
+      const what = 'no media worker can be started in place of the dead one';
+      if (this.#running.length === 0 && this.#starting === 0) {
+        log.fatal({ err: failed.error, worker: index }, what);
+        process.exitCode = 1;
+        // At once: without its workers the node has nothing to drain.
+        process.kill(process.pid, 'SIGINT');
         return;
-      } catch (error) {
-        const what = 'no media worker can be started in place of the dead one';
-        if (this.#running.length === 0) {
-          log.fatal({ err: error, worker: index }, what);
-          process.exitCode = 1;
-          // At once: without its workers the node has nothing to drain.
-          process.kill(process.pid, 'SIGINT');
-          return;
-        }
-        log.error({ err: error, worker: index }, `${what}; trying again, for others serve`);
       }
+      log.error({ err: failed.error, worker: index }, `${what}; trying again, for others serve or start`);
       await sleep(START_PAUSE, undefined, { ref: false });
     }
   }

@@ -1,4 +1,4 @@
-// A stream whose hub's worker dies: who stays, who goes, and what feeds those who stay.
+// A stream whose hub's worker dies, or that cannot feed an outlet: who stays, who goes, and what feeds those who stay.
 
 import { once } from 'node:events';
 import type { Consumer } from 'mediasoup/types';
@@ -184,4 +184,34 @@ it('closed in peace it does not move', async () => {
   stream.close('node-closing');
   await stream.ready();
   expect(workers.open.routers).toBe(0);
+});
+
+it('of an outlet that cannot be fed the viewers end, and so does who is joining; the next one is served', async () => {
+  await start(2);
+  const stream = await newStream();
+  await feedByPublisher(workers, stream);
+  const other = await otherWorker(stream);
+  const { viewer } = await viewerOn(stream, other);
+  const create = workers.createSessionTransport.bind(workers);
+  const [asked, refused] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const creating = vi.spyOn(workers, 'createSessionTransport').mockImplementationOnce(async (...args) => {
+    asked.resolve();
+    await refused.promise;
+    return create(...args);
+  });
+  const picking = vi.spyOn(workers, 'pickForViewer').mockReturnValue(other);
+  const joining = stream.addViewer(readOffer(plainOffer([/sendonly/g, 'recvonly'])));
+  const joined = expect(joining).rejects.toMatchObject({ status: 503, code: 'outlet-gone' });
+  await asked.promise;
+  const ended = once(viewer, 'end');
+  const next = await publisherOf(workers, stream, 2);
+  const pipes = vi.spyOn(stream.hub, 'pipeToRouter').mockRejectedValue(new Error('no pipe'));
+  await stream.attach(next);
+  expect(await ended).toEqual(['failed']);
+  refused.resolve();
+  await joined;
+  for (const mock of [creating, picking, pipes]) mock.mockRestore();
+  const { consumers } = await viewerOn(stream, other);
+  expect(shown(consumers)).toHaveLength(2);
+  expect(stream.viewers).toBe(1);
 });

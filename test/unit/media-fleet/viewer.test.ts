@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { Consumer, Producer } from 'mediasoup/types';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { EventLog } from '#media-fleet/events/event-log.ts';
+import { Outlet } from '#media-fleet/outlet.ts';
 import { publish } from '#media-fleet/publication.ts';
 import { readOffer } from '#media-fleet/sdp/offer.ts';
 import { planViewing, Viewer, viewedSections } from '#media-fleet/viewer.ts';
@@ -112,7 +113,7 @@ async function openViewer(connectWithin = 60_000): Promise<{ viewer: Viewer; con
   const viewer = new Viewer({
     transport,
     remote: offer,
-    outlet: 'hub',
+    outlet: Outlet.onHub(hub.router, hub.media),
     sections: viewedSections(plan(plainOffer(RECEIVING)), hub.router.rtpCapabilities),
     offered: hub.router.rtpCapabilities,
     events: { stream: 'concert', log: new EventLog() },

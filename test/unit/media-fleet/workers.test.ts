@@ -245,26 +245,94 @@ it('a worker leaves signals to the node, and takes nobody’s else off', async (
   expect(listeners()).toEqual([...before, ours]);
 });
 
-it('a lost worker that cannot be replaced yet is tried for again while another serves', async () => {
+/** Workers on ports that a successor must have again, what they log, and how one is killed for whom another is in the way. */
+async function startOnPorts(count: number) {
   const lines: string[] = [];
   const log = pino({ level: 'error' }, { write: (line) => lines.push(line) });
   // Below the ports that legs and other tests are given, any of which may be wanted meanwhile.
   const firstPort = () => 10_000 + Math.floor(Math.random() * 9_000);
-  const two = await vi.waitFor(() => start({ count: 2, firstPort: firstPort(), log }), { timeout: 10_000 });
-  const { router } = await openSession(two, two.pick());
-  const lost = two.pick();
-  const [lostPort] = await portsOf(lost);
-  const inTheWay = createServer();
-  // Long before a new process can have it.
-  lost.worker.once('died', () => inTheWay.listen(lostPort, '127.0.0.1'));
+  const on = await vi.waitFor(() => start({ count, firstPort: firstPort(), log }), { timeout: 10_000 });
+  const lose = async (media: MediaWorker) => {
+    const [port] = await portsOf(media);
+    const inTheWay = createServer();
+    // Long before a new process can have it.
+    media.worker.once('died', () => inTheWay.listen(port, '127.0.0.1'));
+    process.kill(media.worker.pid, 'SIGKILL');
+    return { port, free: () => once(inTheWay.close(), 'close') };
+  };
+  const logged = (what: string) =>
+    vi.waitFor(() => expect(lines.join()).toContain(what), { timeout: 10_000 });
+  return { on, lose, logged };
+}
+
+/** What this process is told to end by, without ending. */
+function noSignals() {
+  const kill = process.kill.bind(process);
+  const told: unknown[] = [];
+  const killing = vi.spyOn(process, 'kill').mockImplementation((pid, signal) => {
+    if (pid !== process.pid) return kill(pid, signal);
+    told.push(signal);
+    return true;
+  });
+  onTestFinished(() => {
+    killing.mockRestore();
+    process.exitCode = undefined;
+  });
+  return told;
+}
+
+it('a lost worker that cannot be replaced yet is tried for again while another serves', async () => {
+  const { on, lose, logged } = await startOnPorts(2);
+  const { router } = await openSession(on, on.pick());
+  const lost = on.pick();
   lost.cpu = 1;
-  process.kill(lost.worker.pid, 'SIGKILL');
-  await vi.waitFor(() => expect(lines.join()).toContain('trying again'), { timeout: 10_000 });
-  expect(two.usage.cpu, 'of those that run').toBeLessThan(1);
-  expect([router.closed, two.pick() === lost]).toEqual([false, false]);
-  await once(inTheWay.close(), 'close');
+  const { port, free } = await lose(lost);
+  await logged('trying again');
+  expect(on.usage.cpu, 'of those that run').toBeLessThan(1);
+  expect([router.closed, on.pick() === lost]).toEqual([false, false]);
+  await free();
   // The one without a session is picked.
-  await vi.waitFor(async () => expect(await portsOf(two.pick())).toContain(lostPort), { timeout: 10_000 });
+  await vi.waitFor(async () => expect(await portsOf(on.pick())).toContain(port), { timeout: 10_000 });
+});
+
+it('when the last worker dies and no other can be started, the node is told to end, at once and as failed', async () => {
+  const told = noSignals();
+  const { on, lose, logged } = await startOnPorts(1);
+  const { free } = await lose(on.pick());
+  await logged('no media worker can be started');
+  expect([told, process.exitCode]).toEqual([['SIGINT'], 1]);
+  await free();
+});
+
+it('one that cannot be started does not end the node while another starts', async () => {
+  const told = noSignals();
+  const { on, lose, logged } = await startOnPorts(2);
+  const first = on.pick();
+  await openSession(on, first);
+  const second = on.pick();
+  const [secondPort] = await portsOf(second);
+  // The second's successor takes its time; the first's fails meanwhile.
+  const [begun, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const hold = (worker: Worker) => {
+    const create = worker.createWebRtcServer.bind(worker);
+    vi.spyOn(worker, 'createWebRtcServer').mockImplementation(async (options) => {
+      if (options.listenInfos?.[0]?.port !== secondPort) return create(options);
+      begun.resolve();
+      await go.promise;
+      return create(options);
+    });
+  };
+  observer.on('newworker', hold);
+  onTestFinished(() => void observer.off('newworker', hold));
+  process.kill(second.worker.pid, 'SIGKILL');
+  await begun.promise;
+  const { free } = await lose(first);
+  await logged('trying again');
+  expect(() => on.pick()).toThrow('no media worker is running');
+  go.resolve();
+  await vi.waitFor(() => on.pick(), { timeout: 10_000 });
+  expect(told).toEqual([]);
+  await free();
 });
 
 it('says what its workers use once they are measured', async () => {
