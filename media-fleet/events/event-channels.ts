@@ -11,6 +11,7 @@ const MAX_SUBCHANNEL = 0xffff;
  */
 export class EventChannels {
   readonly #producers = new Map<Router, Promise<DataProducer>>();
+  readonly #open = new Set<DataProducer>();
   readonly #subchannels = new Map<string, { number: number; users: number }>();
   #lastNumber = 0;
 
@@ -46,23 +47,15 @@ export class EventChannels {
     for (const [mid, { number }] of this.#subchannels) this.#send(messageFor(mid), [number]);
   }
 
+  /** At once: what the caller asks of the worker next comes after it. */
   #send(message: string, subchannels: number[]): void {
-    for (const opening of this.#producers.values()) {
-      opening
-        .then((producer) => {
-          if (!producer.closed) producer.send(message, undefined, subchannels);
-        })
-        // Who asked for it has heard of the failure.
-        .catch(() => undefined);
-    }
+    for (const producer of this.#open) producer.send(message, undefined, subchannels);
   }
 
   #producer(router: Router): Promise<DataProducer> {
     const known = this.#producers.get(router);
     if (known) return known;
-    const opening = router
-      .createDirectTransport()
-      .then((transport) => transport.produceData({ label: 'events' }));
+    const opening = this.#produce(router);
     this.#producers.set(router, opening);
     const forget = () => {
       this.#producers.delete(router);
@@ -70,6 +63,14 @@ export class EventChannels {
     router.observer.once('close', forget);
     opening.catch(forget);
     return opening;
+  }
+
+  async #produce(router: Router): Promise<DataProducer> {
+    const transport = await router.createDirectTransport();
+    const producer = await transport.produceData({ label: 'events' });
+    if (!producer.closed) this.#open.add(producer);
+    producer.observer.once('close', () => this.#open.delete(producer));
+    return producer;
   }
 
   #enter(mid: string): number {

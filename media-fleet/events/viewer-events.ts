@@ -40,14 +40,11 @@ export class ViewerEvents {
     });
     transport.on('sctpstatechange', (state) => {
       if (state !== 'connected' || channel.closed) return;
-      channel.resume().then(
-        () => {
-          this.#channel = channel;
-          for (const event of this.#since(undefined)) this.#send(event);
-        },
-        // It went with its transport meanwhile.
-        () => undefined,
-      );
+      // The worker takes things in their order: all that all are told from now on comes after how things stand now, once.
+      // Where the resumption fails the channel went with its transport.
+      channel.resume().catch(() => undefined);
+      this.#channel = channel;
+      for (const event of this.#since(undefined)) this.#send(event);
     });
   }
 

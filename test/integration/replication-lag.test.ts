@@ -267,6 +267,9 @@ test('a secondary origin dies while claims come late: one takes its place', { ti
   const [a, b] = [region(0), region(1)];
   await publish(stream, a, WIDE);
   const viewers = await watchAll(stream, [b, b, b, b]);
+  // Which of the two edges a viewer gets is left to chance.
+  while (new Set(viewers.map(({ session }) => session.node)).size < 2)
+    viewers.push(...(await watchAll(stream, [b])));
   await Promise.all(viewers.map((viewer) => sees(viewer, 'wide')));
   await settled(stream);
   await invariants(stream, a, [b]);
@@ -276,7 +279,8 @@ test('a secondary origin dies while claims come late: one takes its place', { ti
   const before = await eventually(
     () => readTree(stream, b, world.apiSecret),
     (tree) =>
-      tree !== undefined && nodesOf(tree, b).reduce((sum, { viewers: count }) => sum + count, 0) === 4,
+      tree !== undefined &&
+      nodesOf(tree, b).reduce((sum, { viewers: count }) => sum + count, 0) === viewers.length,
   );
   const lost = nodesOf(before ?? never(), b).find(({ nodeId }) => nodeId === dying)?.viewers ?? 0;
   expect(lost).toBeLessThan(viewers.length);

@@ -1,9 +1,12 @@
-// One viewer's subscriptions: what they hear, how many there may be, and the word to reconnect that is its own.
+// What one viewer hears: by its subscriptions, of which there may be so many, and over its data channel; the word to
+// reconnect that is its own.
 
 import { randomUUID } from 'node:crypto';
-import { beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it, onTestFinished, vi } from 'vitest';
+import { EventChannels } from '#media-fleet/events/event-channels.ts';
 import { EventLog } from '#media-fleet/events/event-log.ts';
-import { ViewerEvents } from '#media-fleet/events/viewer-events.ts';
+import { messageOf, underMid, ViewerEvents } from '#media-fleet/events/viewer-events.ts';
+import { openHub, startWorkers } from '../media.ts';
 
 const API = 'https://eu-west-1.live.example';
 const LAYERS = { active: [{ id: 'q', simulcastIdx: 0, bitrate: 100 }], inactive: [], layers: [] };
@@ -79,4 +82,30 @@ it('a subscription that is deleted, or never was, is a 404', () => {
     expect(() => events.since(gone, undefined)).toThrow(expect.objectContaining({ status: 404 }));
     expect(() => events.unsubscribe(gone)).toThrow(expect.objectContaining({ status: 404 }));
   }
+});
+
+it('over the data channel it is told how things stand, then what is told to all, and nothing twice', async () => {
+  const workers = await startWorkers();
+  onTestFinished(() => workers.close());
+  const { router, media } = await openHub(workers);
+  const channels = new EventChannels();
+  const stream = new EventLog();
+  stream.on('event', (event) => channels.send(messageOf(underMid(event, ''))));
+  const viewer = new ViewerEvents({ stream: 'a concert', log: stream, videoMid: () => undefined });
+  const channel = await channels.open(router, await router.createDirectTransport(), undefined);
+  const transport = await workers.createSessionTransport(media, router);
+  const toIt: string[] = [];
+  const toAll: string[] = [];
+  // Without a client the worker has no SCTP association for what is sent to this viewer alone.
+  vi.spyOn(channel, 'send').mockImplementation(async (message) => toIt.push(message.toString()));
+  channel.on('message', (message) => toAll.push(message.toString()));
+  viewer.openChannel(channel, transport);
+  stream.setLive(true, 0);
+  transport.emit('sctpstatechange', 'connected');
+  // Before the worker has answered.
+  stream.setViewers(3, 0);
+  await vi.waitFor(() => expect(toAll).toEqual([expect.stringContaining('viewercount')]), { timeout: 5_000 });
+  stream.setViewers(2, 2_000);
+  await vi.waitFor(() => expect(toAll).toHaveLength(2), { timeout: 5_000 });
+  expect(toIt).toEqual(['{"event":"active","data":{}}']);
 });
