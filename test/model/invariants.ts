@@ -79,7 +79,9 @@ function checkRegion(world: World, state: State, region: string, originRegion: s
       ? [{ index, source }]
       : [],
   );
-  if (crossing.length > 1) violation(`${crossing.length} legs cross into ${region}`);
+  // Without an origin nothing comes over a leg: who lost the role keeps it until there is one, or the grace ends.
+  if (crossing.length > 1 && originRegion !== undefined)
+    violation(`${crossing.length} legs cross into ${region}`);
   const [leg] = crossing;
   if (leg && region === originRegion) violation(`a leg crosses into ${region}, where the origin is`);
   const claim = regionClaimOf({ stream: '', origins, regions }, region);
