@@ -305,10 +305,12 @@ export class Streams {
   #closeIfUnneeded(entry: Entry, why: PullEnd = 'stream-ended'): void {
     const { stream, publishers, pull } = entry;
     if (publishers.size > 0 && !entry.active && !stream.closed) {
-      // Standbys stay here; those below must look for the origin that goes first.
-      if (why === 'superseded') stream.dismissChildren();
-      // And it is not over for who watches here: a standby of this node may be the next.
-      else if (why === 'stream-ended' && stream.isWanted) entry.pull ??= this.#pull(entry, { settled: true });
+      // It is not over for who watches here: a standby of this node may be the next.
+      if (why === 'stream-ended') {
+        if (stream.isWanted) entry.pull ??= this.#pull(entry, { settled: true });
+      }
+      // Standbys stay here, without a source; those below must look for another, be it for a viewer who comes only now.
+      else stream.dismissChildren();
     }
     if (pull || publishers.size > 0 || stream.isHeld) return;
     // Its children have to look elsewhere, except when it is over for all.

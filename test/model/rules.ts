@@ -43,7 +43,7 @@ export const realRules = {
   standbyDismisses: true,
 
   /**
-   * pull.ts: whether a node that only has children, and pulls for them no more, tells them. With a standby's publisher
+   * streams.ts: whether a node that only has children, and pulls for them no more, tells them. With a standby's publisher
    * here the stream does not close, and nothing else would.
    */
   closedPullDismisses: true,

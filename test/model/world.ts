@@ -355,7 +355,7 @@ export class World {
     }
     yield* this.#pullSteps(state, index, node);
     if (node.pull !== null && !isWanted(state, index))
-      yield { name: `${name} is unused`, next: this.#closePull(state, index) };
+      yield { name: `${name} is unused`, next: this.#closePull(this.#dismiss(state, index), index) };
   }
 
   *#pullSteps(state: State, index: number, { pull, generation }: Node): Actions {
@@ -383,16 +383,11 @@ export class World {
   }
 
   #follow(state: State, index: number, plan: CascadePlan): State {
-    const { viewers, generation } = nodeAt(state, index);
+    const { viewers } = nodeAt(state, index);
     const self = this.incarnation(state, index);
     if (plan.step === 'none' || plan.step === 'self') return state;
     // Nobody watches here, and those below have a parent of their own to find.
-    if (!viewers && plan.step !== 'cross') {
-      const told = this.rules.closedPullDismisses
-        ? withNode(state, index, { generation: generation + 1 })
-        : state;
-      return this.#closePull(told, index);
-    }
+    if (!viewers && plan.step !== 'cross') return this.#closePull(this.#dismiss(state, index), index);
     if (plan.step === 'pull') {
       const node = this.living(state, plan.from);
       if (node === undefined)
@@ -500,6 +495,11 @@ export class World {
     return [...origins, ...regions]
       .filter((claim) => isHeld(claim) && sameHolder(claim, self))
       .reduce((after, claim) => this.#releaseLater(after, index, claim), state);
+  }
+
+  #dismiss(state: State, index: number): State {
+    if (!this.rules.closedPullDismisses) return state;
+    return withNode(state, index, { generation: nodeAt(state, index).generation + 1 });
   }
 
   #closePull(state: State, index: number): State {
