@@ -51,7 +51,7 @@ void testSecurity() {
     alignas(8) uint8_t packet[100] = {0x80, 111, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 'h', 'e', 'l', 'l', 'o'};
     int size = 17;
     EXPECT(out.protectRtp(packet, size));
-    EXPECT(size > 17 && packet[12] != 'h');
+    EXPECT(size > 17 && std::string(packet + 12, packet + 17) != "hello");
     EXPECT(in.unprotectRtp(packet, size));
     EXPECT_EQUAL(size, 17);
     EXPECT_EQUAL(packet[16], 'o');
