@@ -305,12 +305,10 @@ export class Streams {
   #closeIfUnneeded(entry: Entry, why: PullEnd = 'stream-ended'): void {
     const { stream, publishers, pull } = entry;
     if (publishers.size > 0 && !entry.active && !stream.closed) {
-      // It is not over for who watches here: a standby of this node may be the next.
-      if (why === 'stream-ended') {
-        if (stream.isWanted) entry.pull ??= this.#pull(entry, { settled: true });
-      }
       // Standbys stay here, without a source; those below must look for another, be it for a viewer who comes only now.
-      else stream.dismissChildren();
+      if (why !== 'stream-ended') stream.dismissChildren();
+      // And it is not over for who watches here: a standby of this node may be the next.
+      else if (stream.isWanted) entry.pull ??= this.#pull(entry, { settled: true });
     }
     if (pull || publishers.size > 0 || stream.isHeld) return;
     // Its children have to look elsewhere, except when it is over for all.
