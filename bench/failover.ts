@@ -19,7 +19,11 @@ export async function run(args: string[]): Promise<BenchResult> {
   const [minutes, seed] = [Number(values.minutes), Number(values.seed)];
   if (!(minutes > 0) || !Number.isInteger(seed))
     throw new Error(`wrong options: ${args.join(' ')}\n${USAGE}`);
-  const result = await runChaos({ minutes, seed, log: (line) => process.stderr.write(`${line}\n`) });
+  const result = await runChaos({
+    length: { minutes },
+    seed,
+    log: (line) => process.stderr.write(`${line}\n`),
+  });
   return {
     rows: rows(result),
     notes: ['npm run chaos is the same run, with a plot and kinds to choose.', ...notes(result)],

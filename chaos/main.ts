@@ -57,7 +57,7 @@ async function main(): Promise<number> {
   const started = new Date();
   console.log(`chaos — ${minutes} minutes, seed ${seed} — ${machine}`);
   const result = await runChaos({
-    minutes,
+    length: { minutes },
     seed,
     only,
     signal: stopSignal(),

@@ -15,8 +15,11 @@ import {
 import { leftovers, quiet } from './invariants.ts';
 import { openScene, type Scene } from './scene.ts';
 
+/** How long events go on, or how many there are: the same ones on a slow machine. */
+export type Length = { minutes: number } | { events: number };
+
 export interface ChaosOptions {
-  minutes: number;
+  length: Length;
   seed: number;
   /** All where empty. */
   only?: readonly KindName[];
@@ -76,19 +79,13 @@ const STUCK = 1_000;
 const LONG_RUN = 10;
 
 /** @throws Error when the world cannot be started, AbortError when told to stop; nothing is left running either way. */
-export async function runChaos({
-  minutes,
-  seed,
-  only = [],
-  signal,
-  log,
-}: ChaosOptions): Promise<ChaosResult> {
+export async function runChaos({ length, seed, only = [], signal, log }: ChaosOptions): Promise<ChaosResult> {
   const started = performance.now();
   const say = (line: string) =>
     log(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s  ${line}`);
   const scene = await openScene({ seed, signal: signal ?? new AbortController().signal, log: say });
   try {
-    return await play(scene, { minutes, seed, only });
+    return await play(scene, { length, seed, only });
   } finally {
     await scene.close();
   }
@@ -96,7 +93,7 @@ export async function runChaos({
 
 async function play(
   scene: Scene,
-  { minutes, seed, only }: { minutes: number; seed: number; only: readonly KindName[] },
+  { length, seed, only }: { length: Length; seed: number; only: readonly KindName[] },
 ): Promise<ChaosResult> {
   const { log, audiences, hasCables, random } = scene;
   await Promise.all(audiences.map((audience) => audience.join()));
@@ -107,11 +104,12 @@ async function play(
 
   const kinds = (only.length > 0 ? only : KIND_NAMES).filter((kind) => hasCables || !needsCable(kind));
   const began = performance.now();
-  const end = began + minutes * 60_000;
   const events: EventResult[] = [];
-  let longOutage = minutes >= LONG_RUN;
+  const goesOn = () =>
+    'events' in length ? events.length < length.events : performance.now() - began < length.minutes * 60_000;
+  let longOutage = 'minutes' in length && length.minutes >= LONG_RUN;
   let bag: KindName[] = [];
-  while (performance.now() < end && kinds.length > 0) {
+  while (goesOn() && kinds.length > 0) {
     if (bag.length === 0) bag = random.shuffled(kinds);
     const kind = bag.shift();
     if (kind === undefined) break;

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export async function eventually<T>(
   look: () => Promise<T> | T,
   wanted: (state: T) => boolean,
-  within = 15_000,
+  within = 30_000,
 ): Promise<T> {
   const deadline = performance.now() + within;
   for (;;) {

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { useSessions } from './sessions.ts';
 import { crossings, eventually, live, newStream, nodesOf, regions, tree, world } from './support.ts';
 
-const { publish, watch } = useSessions({ publishToken: () => world.publishToken, tree });
+const { publish, watch, watchOnTwo } = useSessions({ publishToken: () => world.publishToken, tree });
 
 describe('the cascade', () => {
   test('pictures and sound arrive in every region, in order', async () => {
@@ -27,13 +27,7 @@ describe('the cascade', () => {
   test('viewers on both edges of another region cost one crossing leg', async () => {
     const stream = newStream('one-crossing');
     await publish(stream, regions.us);
-    // At once, so that both edges ask for the stream before either has it; then more, until each has two or more.
-    const viewers = await Promise.all(Array.from({ length: 4 }, () => watch(stream, regions.eu)));
-    const counts = async () => nodesOf(await live(stream), regions.eu).map((node) => node.viewers);
-    while ((await counts()).filter((count) => count >= 2).length < 2) {
-      expect(viewers.length).toBeLessThan(12);
-      viewers.push(await watch(stream, regions.eu));
-    }
+    const viewers = await watchOnTwo(stream, regions.eu, 2);
     await Promise.all(viewers.map((viewer) => viewer.watch(10)));
     const before = await live(stream);
     const [crossing, ...others] = crossings(before, regions.eu);

@@ -5,7 +5,6 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nodesTable } from '#local/database.ts';
 import { startWorld, type World } from '#local/world.ts';
 import { DynamoNodeRegistry } from '#routing/dynamo-node-registry.ts';
-import type { Viewer } from '#test/media/libwebrtc.ts';
 import { useSessions } from './sessions.ts';
 import { crossings, eventually, newStream, nodesOf, readTree, regionAt } from './support.ts';
 
@@ -22,19 +21,12 @@ afterAll(() => world.close());
 
 const region = (index: number) => regionAt(world, index);
 const tree = (stream: string) => readTree(stream, region(1), world.apiSecret);
-const { publish, watch } = useSessions({ publishToken: () => world.publishToken, tree });
+const { publish, watch, watchOnTwo } = useSessions({ publishToken: () => world.publishToken, tree });
 
 test('a secondary origin drains: its role moves, its viewers stay, and it ends with the last of them', async () => {
   const stream = newStream('drain');
   await publish(stream, region(0));
-  const viewers: Viewer[] = [];
-  // Until both edges of the region have some.
-  const spread = async () => {
-    viewers.push(await watch(stream, region(1)));
-    const state = await tree(stream);
-    return state === undefined ? [] : nodesOf(state, region(1)).filter((node) => node.viewers > 0);
-  };
-  await eventually(spread, (nodes) => nodes.length === 2);
+  const viewers = await watchOnTwo(stream, region(1), 1);
   await Promise.all(viewers.map((viewer) => viewer.watch(3)));
   const [draining] = crossings((await tree(stream)) ?? never(), region(1));
   const node = world.nodes.find(({ nodeId }) => nodeId === draining?.nodeId) ?? never();

@@ -30,7 +30,7 @@ const message = z.object({ event: viewerEventName, data: z.record(z.string(), z.
 const messages = ({ heard }: Viewer) => heard.map((one) => message.parse(one));
 /** The data of the newest message of a kind. */
 const last = (viewer: Viewer, event: string) => messages(viewer).findLast((one) => one.event === event)?.data;
-const soon = { timeout: 15_000, interval: 50 };
+const soon = { timeout: 30_000, interval: 50 };
 
 describe('a data channel', () => {
   test('says that the stream is live, how many watch in all regions, which layers come, and that it has ended', async () => {

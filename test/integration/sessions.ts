@@ -4,6 +4,9 @@ import { afterEach } from 'vitest';
 import { Publisher, type PublishOptions, Viewer, type ViewOptions } from '#test/media/libwebrtc.ts';
 import { eventually, type Tree, whep, whip } from './support.ts';
 
+/** Viewers until an edge that has got too few of them counts as forgotten by placement. */
+const MOST = 24;
+
 export interface SessionsOptions {
   publishToken: () => string;
   tree: (stream: string) => Promise<Tree | undefined>;
@@ -11,6 +14,11 @@ export interface SessionsOptions {
 
 export function useSessions({ publishToken, tree }: SessionsOptions) {
   const open: { stop(): Promise<void> }[] = [];
+  const watch = async (stream: string, region: { api: string }, options: Partial<ViewOptions> = {}) => {
+    const viewer = await Viewer.start({ url: whep(region, stream), ...options });
+    open.push(viewer);
+    return viewer;
+  };
   afterEach(async () => {
     await Promise.all(open.splice(0).map((session) => session.stop().catch(() => undefined)));
   });
@@ -33,10 +41,19 @@ export function useSessions({ publishToken, tree }: SessionsOptions) {
       );
       return publisher;
     },
-    watch: async (stream: string, region: { api: string }, options: Partial<ViewOptions> = {}) => {
-      const viewer = await Viewer.start({ url: whep(region, stream), ...options });
-      open.push(viewer);
-      return viewer;
+    watch,
+    /**
+     * At least so many viewers on each of two edges. The first come at once, so that both edges ask for the stream before
+     * either has it; which edge a viewer gets is left to chance.
+     */
+    watchOnTwo: async (stream: string, region: { api: string }, each: number) => {
+      const viewers = await Promise.all(Array.from({ length: 2 * each }, () => watch(stream, region)));
+      const edges = () => [...Map.groupBy(viewers, ({ session }) => session.node).values()];
+      while (edges().filter(({ length }) => length >= each).length < 2) {
+        if (viewers.length >= MOST) throw new Error(`${MOST} viewers, and no second edge has ${each}`);
+        viewers.push(await watch(stream, region));
+      }
+      return viewers;
     },
   };
 }

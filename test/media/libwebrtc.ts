@@ -308,7 +308,7 @@ export class Viewer extends EventEmitter<{ frame: [number] }> {
   }
 
   /** Waits for so many more readable pictures and returns their numbers. */
-  async watch(count: number, within = 15_000): Promise<number[]> {
+  async watch(count: number, within = 30_000): Promise<number[]> {
     const signal = AbortSignal.timeout(within);
     const numbers: number[] = [];
     while (numbers.length < count) {
