@@ -11,11 +11,37 @@ import { readEvent } from './server-event.js';
 const CHANNEL_PATIENCE = 3_000;
 const REL = 'urn:ietf:params:whep:ext:core:server-sent-events';
 
+/** @typedef {Pick<RTCDataChannel, 'readyState' | 'addEventListener'>} DataChannel */
+
 /**
- * Both ends name it beforehand: the server makes no channels of its own.
- * @param {RTCPeerConnection} peer
+ * The data channel for the events of a connection that is made. It keeps what it is told before anybody listens: a server
+ * that offered may have connected the channel before the page knows that its answer was taken.
  */
-export const createEventChannel = (peer) => peer.createDataChannel('events', { negotiated: true, id: 0 });
+export class EventChannel {
+  dataChannel;
+  /** @type {unknown[]} */
+  #early = [];
+  /** @type {(message: unknown) => void} */
+  #take = (message) => this.#early.push(message);
+
+  /**
+   * Both ends name it beforehand: the server makes no channels of its own.
+   * @param {{ createDataChannel: (label: string, init: RTCDataChannelInit) => DataChannel }} peer
+   */
+  constructor(peer) {
+    this.dataChannel = peer.createDataChannel('events', { negotiated: true, id: 0 });
+    this.dataChannel.addEventListener('message', ({ data }) => this.#take(data));
+  }
+
+  /**
+   * Hands over every message, first those that came already.
+   * @param {(message: unknown) => void} take
+   */
+  listen(take) {
+    this.#take = take;
+    for (const message of this.#early.splice(0)) take(message);
+  }
+}
 
 /**
  * What is needed of a connection to hear its events.
@@ -27,7 +53,7 @@ export const createEventChannel = (peer) => peer.createDataChannel('events', { n
 
 /**
  * @typedef {object} ListenOptions
- * @property {Pick<RTCDataChannel, 'readyState' | 'addEventListener'> | undefined} channel
+ * @property {EventChannel | undefined} channel
  * @property {readonly string[]} names those that are asked for where the server must be asked
  * @property {(event: ServerEvent) => void} onEvent
  */
@@ -38,14 +64,10 @@ export const createEventChannel = (peer) => peer.createDataChannel('events', { n
  * @param {ListenOptions} options
  */
 export function listen({ peer, session, signal }, { channel, names, onEvent }) {
-  channel?.addEventListener(
-    'message',
-    ({ data }) => {
-      const event = readEvent(data);
-      if (event !== undefined) onEvent(event);
-    },
-    { signal },
-  );
+  channel?.listen((message) => {
+    const event = readEvent(message);
+    if (event !== undefined && !signal.aborted) onEvent(event);
+  });
   const link = session.link(REL);
   if (link === undefined) return;
   const offered = (link.parameters.events ?? '').split(',').map((name) => name.trim());
@@ -55,7 +77,7 @@ export function listen({ peer, session, signal }, { channel, names, onEvent }) {
   /** Of the subscription that stands in for the channel. @type {AbortController | undefined} */
   let standIn;
   const start = () => {
-    if (standIn !== undefined || channel?.readyState === 'open') return;
+    if (standIn !== undefined || channel?.dataChannel.readyState === 'open') return;
     standIn = new AbortController();
     const until = AbortSignal.any([signal, standIn.signal]);
     subscribe(session, { url: link.target, names: wanted, onEvent, signal: until }).catch(() => {
@@ -66,8 +88,8 @@ export function listen({ peer, session, signal }, { channel, names, onEvent }) {
     standIn?.abort();
     standIn = undefined;
   };
-  channel?.addEventListener('open', stop, { signal });
-  channel?.addEventListener('close', start, { signal });
+  channel?.dataChannel.addEventListener('open', stop, { signal });
+  channel?.dataChannel.addEventListener('close', start, { signal });
   const begin = () => {
     if (peer.connectionState !== 'connected') return;
     peer.removeEventListener('connectionstatechange', begin);

@@ -3,7 +3,7 @@
 
 import { Connection, gathered } from './connection.js';
 import { Refused, Unreachable } from './errors.js';
-import { createEventChannel, listen } from './event-channel.js';
+import { EventChannel, listen } from './event-channel.js';
 import { isIceLite } from './fragment.js';
 import { useIceServers } from './ice-servers.js';
 import { Lifecycle } from './lifecycle.js';
@@ -193,7 +193,7 @@ export class WhepPlayer {
     const { counterOffer, channel: wantsChannel } = this.#asks;
     const media = new MediaStream();
     let peer = new RTCPeerConnection();
-    let channel = wantsChannel ? createEventChannel(peer) : undefined;
+    let channel = wantsChannel ? new EventChannel(peer) : undefined;
     /** @type {Session | undefined} */
     let session;
     try {
@@ -210,7 +210,7 @@ export class WhepPlayer {
         peer = new RTCPeerConnection();
         useIceServers(peer, iceServers);
         peer.addEventListener('track', ({ track }) => media.addTrack(track));
-        channel = hasDataSection(description.sdp) ? createEventChannel(peer) : undefined;
+        channel = hasDataSection(description.sdp) ? new EventChannel(peer) : undefined;
         await peer.setRemoteDescription(description);
         await peer.setLocalDescription();
         if (!isIceLite(description.sdp ?? '')) await gathered(peer, signal);
@@ -244,7 +244,7 @@ export class WhepPlayer {
 
   /**
    * @param {Playback} playback
-   * @param {RTCDataChannel | undefined} channel
+   * @param {EventChannel | undefined} channel
    */
   #keep(playback, channel) {
     const { connection, facts } = playback;

@@ -67,6 +67,32 @@ test('hears by its data channel how the stream does, and says who serves it', as
   expect(await callsOf(page)).toEqual(['POST 406', 'PATCH 204']);
 });
 
+test('hears how the stream does when that comes before it knows that its answer was taken', async () => {
+  const stream = await broadcast('early');
+  const page = await open();
+  await page.evaluate(() => {
+    const { prototype } = RTCPeerConnection;
+    const create = prototype.createDataChannel;
+    prototype.createDataChannel = function createDataChannel(...options) {
+      const channel = create.apply(this, options);
+      channel.addEventListener('message', ({ data }) => document.body.append(data));
+      return channel;
+    };
+  });
+  await page.route(
+    (url) => url.pathname.includes('/whep/'),
+    async (route) => {
+      const response = await route.fetch();
+      if (route.request().method() === 'PATCH')
+        await page.getByText('viewercount').waitFor({ state: 'attached' });
+      await route.fulfill({ response });
+    },
+  );
+  await play(page, { url: whep(region(), stream) });
+  await becomes(page, 'playing');
+  await heard(page, ['active', 'viewercount', 'layers']);
+});
+
 test('is stalled while nobody publishes, asks for no ICE restart meanwhile, and plays again', async () => {
   const stream = await broadcast('paused');
   const [publishing] = pages;

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { listen } from '#client/event-channel.js';
+import { EventChannel, listen } from '#client/event-channel.js';
 import { Session } from '#client/session.js';
 import { listen as listenOn } from '#local/listen.ts';
 
@@ -58,19 +58,22 @@ afterEach(async () => {
   await once(server, 'close');
 });
 
-async function hear() {
+/** @param early what the channel is told before anybody listens. */
+async function hear(early: readonly string[] = []) {
   const { signal } = connection;
   const session = await Session.open({ url: `${url}/whep/x`, token: undefined, offer: '', signal });
   asked = [];
   const posted = vi.spyOn(session, 'post');
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const channel = new FakeChannel();
+  const eventChannel = new EventChannel({ createDataChannel: () => channel });
+  for (const event of early) channel.tell(event);
   const events: string[] = [];
   let onEvent = (_: string) => {};
   listen(
     { peer: new FakePeer(), session, signal },
     {
-      channel,
+      channel: eventChannel,
       names: ['active', 'viewercount', 'reconnect'],
       onEvent: ({ event }) => {
         events.push(event);
@@ -124,6 +127,15 @@ test('a channel that opens in time needs no subscription', async () => {
   channel.become('closed');
   await opened;
   expect(asked).toEqual(SUBSCRIBED);
+});
+
+test('what a channel was told before its connection was made is heard, in order', async () => {
+  const { channel, events } = await hear(['active', 'viewercount']);
+  channel.tell('layers');
+  expect(events).toEqual(['active', 'viewercount', 'layers']);
+  connection.abort();
+  channel.tell('inactive');
+  expect(events).toHaveLength(3);
 });
 
 test('an event stream with an event without end is left, and read again from the last whole one', async () => {
