@@ -29,9 +29,10 @@ export async function drain({ streams, api, deadline, signal, log }: DrainOption
   if (deadline === 0 || signal.aborted) return streams.isEmpty;
   const until = performance.now() + deadline;
   log.info({ ...streams.load, deadline }, 'draining');
-  streams.handOver();
   const told = new Set<object>();
   for (;;) {
+    // Again and again: who was joining as the drain began may have claimed a role since.
+    streams.handOver();
     if (streams.isEmpty) {
       log.info('drained');
       return true;

@@ -80,6 +80,7 @@ export class Pull extends EventEmitter<{ end: [PullEnd] }> {
   #settled: boolean;
   /** True while nobody publishes the stream, as far as the last look at the map could tell. */
   #orphaned = false;
+  #handedOver = false;
   #ended = false;
 
   /**
@@ -151,12 +152,24 @@ export class Pull extends EventEmitter<{ end: [PullEnd] }> {
 
   /**
    * The node is to be emptied: the children look for another parent, and where this node is the secondary origin one of
-   * them, or the next that joins, claims the role. Its leg takes ours' place; then this node pulls from there.
+   * them, or the next that joins, claims the role. Its leg takes ours' place; then this node pulls from there. Called again
+   * it does so where the node had to take the role meanwhile, because nobody else was there.
    */
   async handOver(): Promise<void> {
+    if (this.#handedOver && this.#claim === undefined) return;
     // First: a child that looks before the release stands would be led here again.
     await this.#release();
-    if (!this.#ended) this.#stream.dismissChildren();
+    if (this.#ended) return;
+    this.#handedOver = true;
+    this.#stream.dismissChildren();
+  }
+
+  /**
+   * Whether this node crosses, until another does, by a role that it has handed over. Who asks it for a leg now was led here
+   * by the old claim; fed, it would not look for another, and nobody would take the role.
+   */
+  get hasHandedOver(): boolean {
+    return this.#handedOver && this.#claim === undefined && this.#leg?.role === 'secondary-origin';
   }
 
   close(end: PullEnd): void {

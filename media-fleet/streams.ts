@@ -11,7 +11,7 @@ import type {
   WhepRequest,
   WhipRequest,
 } from '#routing/node-messages.ts';
-import { Problem } from '#routing/problem.ts';
+import { Problem, unavailable } from '#routing/problem.ts';
 import { notHere } from './children.ts';
 import { Publisher } from './publisher.ts';
 import { Pull, type PullContext, type PullEnd } from './pull.ts';
@@ -181,7 +181,7 @@ export class Streams {
 
   /**
    * Feeds a child.
-   * @throws Problem 410 when this node has not got the stream.
+   * @throws Problem 410 when this node has not got the stream, 503 when it has handed its role in it over.
    */
   async feed(request: LegRequest): Promise<LegAnswer> {
     const entry = await this.#entries.get(request.stream);
@@ -190,6 +190,10 @@ export class Streams {
     if (entry === undefined || (entry.publishers.size === 0 && entry.pull === undefined)) {
       this.#disown(request.stream);
       throw notHere({ self: this.#options.self, name: request.stream });
+    }
+    if (entry.pull?.hasHandedOver) {
+      const detail = `node ${this.#options.self.nodeId} is to end, and no secondary origin of ${request.stream} any more; look again`;
+      throw unavailable('handed-over', detail);
     }
     return entry.stream.children.feed(request);
   }
@@ -230,7 +234,7 @@ export class Streams {
     await publisher.setPriority(priority);
   }
 
-  /** Gives roles to others as far as others can take them; sessions stay. */
+  /** Gives the roles that it has now to others, as far as others can take them; sessions stay. */
   handOver(): void {
     for (const { pull } of this.#open.values()) void pull?.handOver();
   }

@@ -45,6 +45,8 @@ it('waits for the last session to leave', async () => {
   });
   await vi.advanceTimersByTimeAsync(30_000);
   expect(over).toBe(false);
+  // Again, for roles that were taken meanwhile.
+  await vi.waitFor(() => expect(handOver.mock.calls.length).toBeGreaterThan(1), { timeout: 3_000 });
   isEmpty = true;
   await vi.advanceTimersByTimeAsync(1_000);
   expect(await drained).toBe(true);

@@ -182,6 +182,21 @@ it('a stream that nobody publishes is a 409, and the pull is over', async () => 
   expect(await over).toEqual(['failed']);
 });
 
+it('a role that it has handed over it feeds nobody by; one that it had to take again it hands over again', async () => {
+  await isLive();
+  const made = pull();
+  await made.nextLeg();
+  await made.handOver();
+  expect(made.hasHandedOver).toBe(true);
+  expect(await secondary()).toMatchObject({ epoch: 1, releasedAt: expect.any(Number) });
+  // Nobody else is there: it takes the role to go on.
+  origin.dismissChildren();
+  await vi.waitFor(async () => expect(await secondary()).toMatchObject({ epoch: 2, nodeId: 'i-here' }));
+  await vi.waitFor(() => expect(made.hasHandedOver).toBe(false));
+  await made.handOver();
+  expect(await secondary()).toMatchObject({ epoch: 2, releasedAt: expect.any(Number) });
+});
+
 it('an origin that its region does not know any more is a 409, and leaves no claim', async () => {
   await isLive();
   origin.close('node-closing');

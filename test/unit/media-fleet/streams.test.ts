@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { json } from 'node:stream/consumers';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 import { type Database, STREAMS_TABLE, startDatabase } from '#local/database.ts';
@@ -15,11 +16,12 @@ import type { Workers } from '#media-fleet/workers.ts';
 import { isHeld, type OriginClaim } from '#routing/claims.ts';
 import { DynamoStreamMap } from '#routing/dynamo-stream-map.ts';
 import { NodeClient } from '#routing/node-client.ts';
-import type { LegRequest, WhipRequest } from '#routing/node-messages.ts';
+import { cascadeRequest, type LegRequest, type WhipRequest } from '#routing/node-messages.ts';
 import { RegionClient } from '#routing/region-client.ts';
 import { RouteCache } from '#routing/route-cache.ts';
+import { startServer } from '#test/unit/routing/http-server.ts';
 import { originClaim, regionClaim } from '#test/unit/routing/samples.ts';
-import { openStream, selfOf, timing } from './legs.ts';
+import { feedByPublisher, openStream, selfOf, timing } from './legs.ts';
 import { silent, startWorkers } from './media.ts';
 import { plainOffer } from './sdp/offers.ts';
 
@@ -29,6 +31,7 @@ let workers: Workers;
 let database: Database;
 let map: DynamoStreamMap;
 let background: Background;
+let options: ConstructorParameters<typeof Streams>[0];
 let streams: Streams;
 
 const unused = () => Promise.reject(new Error('not used here'));
@@ -38,7 +41,7 @@ beforeAll(async () => {
   background = new Background(silent);
   const nodeRegistry = { list: async () => [], beat: unused, remove: unused };
   const nodes = new NodeClient(new Uint8Array(32));
-  streams = new Streams({
+  options = {
     self,
     maxChildren: 32,
     failback: true,
@@ -50,7 +53,8 @@ beforeAll(async () => {
     background,
     timing,
     log: silent,
-  });
+  };
+  streams = new Streams(options);
 });
 afterAll(async () => {
   streams.close();
@@ -113,10 +117,10 @@ const source = async (stream: string) =>
 const fedByPublisher = (stream: string) =>
   vi.waitFor(async () => expect(await source(stream)).toEqual(['origin 0']));
 
-async function childOf(stream: string): Promise<{ leg: Leg; child: Stream }> {
+async function childOf(stream: string, parent = streams): Promise<{ leg: Leg; child: Stream }> {
   const child = await openStream(workers, { self: selfOf('i-child'), name: stream });
   const asking = { stream: child, workers, timing, crossing: false, epoch: 1 };
-  const outcome = await Leg.open({ ...asking, ask: (asked) => streams.feed(asked) });
+  const outcome = await Leg.open({ ...asking, ask: (asked) => parent.feed(asked) });
   if ('refused' in outcome) throw new Error(`refused: ${outcome.refused.result}`);
   await child.attach(outcome.leg);
   onTestFinished(() => child.close('node-closing'));
@@ -246,4 +250,35 @@ it('a priority that another publisher of this node has is a 409', async () => {
     status: 409,
     code: 'priority-conflict',
   });
+});
+
+it('a secondary origin that has handed over feeds nobody whom its old claim led here', async () => {
+  const there = 'us-east-1';
+  const origin = await openStream(workers, { self: selfOf('i-origin', there), name: randomUUID() });
+  await feedByPublisher(workers, origin);
+  const stream = origin.name;
+  await map.claimOrigin(originClaim({ stream, ...origin.self }), undefined);
+  const cascade = await startServer(async (asked, response) => {
+    const leg = cascadeRequest.parse(await json(asked));
+    response.end(JSON.stringify(leg.ask === 'leg' ? await origin.children.feed(leg.leg) : {}));
+  });
+  const regions = [{ id: there, api: cascade.url }];
+  const here = new Streams({
+    ...options,
+    regions: new RegionClient({ regions, credentials: async () => credentials, timeout: 2_000 }),
+  });
+  onTestFinished(async () => {
+    here.close();
+    origin.close('node-closing');
+    await cascade.close();
+  });
+  const offer = plainOffer([/a=sendonly/g, 'a=recvonly']);
+  await here.watch({ v: 1, stream, offer, claims: await map.read(stream), counterOffer: false });
+  const { leg } = await childOf(stream, here);
+  here.handOver();
+  expect(await leg.over()).toBe('superseded');
+  expect((await map.read(stream, { consistent: true })).regions.filter(isHeld)).toEqual([]);
+  await expect(childOf(stream, here)).rejects.toMatchObject({ status: 503, code: 'handed-over' });
+  // Who watches here does so until another has the role.
+  expect((await here.reports(stream)).map(({ role }) => role)).toEqual(['secondary-origin']);
 });
