@@ -8,7 +8,7 @@ import { type ProcessFacts, processTree } from './processes.ts';
 import type { BenchResult } from './result.ts';
 import { ours, type Server } from './servers.ts';
 
-const USAGE = `npm run bench -- churn [options]
+export const usage = `\
   --rates R,R,...     joins a second (20,50,100)
   --viewers N         who stay meanwhile (100)
   --seconds S         of each rate (20)
@@ -50,9 +50,13 @@ const WARM = 1_000;
 /** Seconds that the steady viewers are alone, so that their cost can be told from the joins'. */
 const QUIET = 5;
 
-/** @throws Error when an option is wrong, the server does not start, or it refuses the publisher. */
-export async function run(args: string[]): Promise<BenchResult> {
+export function prepare(args: string[]): () => Promise<BenchResult> {
   const options = optionsFrom(args);
+  return () => run(options);
+}
+
+/** @throws Error when the server does not start, or refuses the publisher. */
+async function run(options: ChurnOptions): Promise<BenchResult> {
   const { rates, viewers, seconds, cycles, cycleRate } = options;
   const planned = rates.map((rate) => ({ rate, cycles: Math.ceil(rate * seconds) }));
   const left = cycles - planned.reduce((sum, one) => sum + one.cycles, 0);
@@ -110,7 +114,7 @@ function optionsFrom(args: string[]): ChurnOptions {
   };
   const whole = [options.viewers, options.cycles].every((count) => Number.isInteger(count) && count >= 2);
   if (!whole || ![...options.rates, options.seconds, options.cycleRate].every((number) => number > 0))
-    throw new Error(`wrong options: ${args.join(' ')}\n${USAGE}`);
+    throw new Error(`wrong options: ${args.join(' ')}`);
   return options;
 }
 

@@ -5,20 +5,23 @@ import { notes, rows } from '#chaos/report.ts';
 import { runChaos } from '#chaos/run.ts';
 import type { BenchResult } from './result.ts';
 
-const USAGE = `npm run bench -- failover [options]
+export const usage = `\
   --minutes N  how long events go on (10)
   --seed N     of the random choices (1)
 `;
 
-/** @throws Error when an option is wrong or the world cannot be started. */
-export async function run(args: string[]): Promise<BenchResult> {
+export function prepare(args: string[]): () => Promise<BenchResult> {
   const { values } = parseArgs({
     args,
     options: { minutes: { type: 'string', default: '10' }, seed: { type: 'string', default: '1' } },
   });
   const [minutes, seed] = [Number(values.minutes), Number(values.seed)];
-  if (!(minutes > 0) || !Number.isInteger(seed))
-    throw new Error(`wrong options: ${args.join(' ')}\n${USAGE}`);
+  if (!(minutes > 0) || !Number.isInteger(seed)) throw new Error(`wrong options: ${args.join(' ')}`);
+  return () => run(minutes, seed);
+}
+
+/** @throws Error when the world cannot be started. */
+async function run(minutes: number, seed: number): Promise<BenchResult> {
   const result = await runChaos({
     length: { minutes },
     seed,

@@ -8,18 +8,23 @@ import type { BenchResult } from './result.ts';
 import { BARE, OURS, OURS_ON_ONE_NODE, peer, type Server, type ServerKind } from './servers.ts';
 import { median, spread } from './statistics.ts';
 
-const USAGE = `npm run bench -- fanout [options]
-  --viewers N,N,...   how many watch, step by step (10,50,100,200,400)
+const STEPS = '10,50,100,200,400';
+
+/** @param steps of viewers, where none are given. */
+export const comparing = (steps: string): string => `\
+  --viewers N,N,...   how many watch, step by step (${steps})
   --repeats N         of all, in turn (3)
   --seconds S         that each step is measured (15)
-  --peer NAME,WHIP,WHEP,PID
-                      another server that runs already, and the process whose tree does its work; may be repeated
   --layers 1|3        simulcast layers that are published (1)
   --suites A,B,...    SRTP suites that are offered (those of browsers)
   --short             10 viewers, once, for 3 s: only to see that it works
 `;
 
-const STEPS = '10,50,100,200,400';
+export const usage = `${comparing(STEPS)}\
+  --peer NAME,WHIP,WHEP,PID
+                      another server that runs already, and the process whose tree does its work; may be repeated
+`;
+
 /** A generator on a machine has not got more of its cores, nor a reader more of their patience: viewers, and seconds. */
 const [MOST_VIEWERS, LONGEST] = [10_000, 3_600];
 
@@ -53,12 +58,14 @@ interface Measured {
   step: Step;
 }
 
-/** @throws Error when an option is wrong, a server does not start, or it refuses the publisher. */
-export async function run(args: string[]): Promise<BenchResult> {
-  const options = optionsFrom(args);
-  // Nobody wants to hear after a quarter of an hour that a peer is not there.
-  for (const kind of options.peers) await kind.start();
-  return compare([OURS, OURS_ON_ONE_NODE, BARE, ...options.peers], BARE, options, NOTES);
+/** What it returns throws an Error when no server starts, or all refuse the publisher. */
+export function prepare(args: string[]): () => Promise<BenchResult> {
+  const options = optionsFrom(args, STEPS);
+  return async () => {
+    // Nobody wants to hear after a quarter of an hour that a peer is not there.
+    for (const kind of options.peers) await kind.start();
+    return compare([OURS, OURS_ON_ONE_NODE, BARE, ...options.peers], BARE, options, NOTES);
+  };
 }
 
 /** Every server in turn, again and again. @param base the one that the others' figures are divided by. */
@@ -106,7 +113,7 @@ export async function compare(
 }
 
 /** @param steps of viewers, where none are given. @throws Error when one of them is wrong. */
-export function optionsFrom(args: string[], steps = STEPS): FanoutOptions {
+export function optionsFrom(args: string[], steps: string): FanoutOptions {
   const { values } = parseArgs({
     args,
     options: {
@@ -137,7 +144,7 @@ export function optionsFrom(args: string[], steps = STEPS): FanoutOptions {
     parsed.viewers.some((count) => count > MOST_VIEWERS) ||
     (layers !== '1' && layers !== '3')
   )
-    throw new Error(`wrong options: ${args.join(' ')}\n${USAGE}`);
+    throw new Error(`wrong options: ${args.join(' ')}`);
   return { ...parsed, layers: layers === '1' ? 1 : 3 };
 }
 

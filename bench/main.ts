@@ -3,35 +3,30 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import { thisMachine } from '#local/program.ts';
-import type { BenchResult } from './result.ts';
+import type { Benchmark, BenchResult } from './result.ts';
 
-interface Bench {
+interface Known {
   /** For the list: what it measures, and how long that takes here. */
   about: string;
-  load: () => Promise<{ run: (options: string[]) => Promise<BenchResult> }>;
-  hasOptions?: true;
+  load: () => Promise<Benchmark>;
 }
 
-const BENCHES: Readonly<Record<string, Bench>> = {
+const BENCHES: Readonly<Record<string, Known>> = {
   fanout: {
     about: 'what a viewer costs, beside a bare router (15 min)',
     load: () => import('./fanout.ts'),
-    hasOptions: true,
   },
   cores: {
     about: 'one media worker a node and two (7 min)',
     load: () => import('./cores.ts'),
-    hasOptions: true,
   },
   churn: {
     about: 'joins and leaves beside viewers who stay (5 min)',
     load: () => import('./churn.ts'),
-    hasOptions: true,
   },
   failover: {
     about: 'what viewers miss when something dies; root (11 min)',
     load: () => import('./failover.ts'),
-    hasOptions: true,
   },
   hop: { about: 'what each hop of the cascade adds (5 min)', load: () => import('./hop.ts') },
   'first-frame': {
@@ -55,48 +50,73 @@ const BUSY = 0.5;
 
 const [name = '', ...given] = process.argv.slice(2).filter((argument) => argument !== '--force');
 const force = process.argv.includes('--force');
-const bench = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
-const [load = 0] = loadavg();
-const cores = cpus().length;
 // A short run shows that it works, and measures nothing.
 const needsQuiet = !force && !given.includes('--short');
-if (bench === undefined) {
-  const list = Object.entries(BENCHES).map(([known, { about }]) => `  ${known.padEnd(12)} ${about}\n`);
-  const unknown = name === '' || name === '--help' ? '' : `there is no benchmark ${name}\n`;
-  process.stderr.write(`${unknown}npm run bench -- NAME [--force] [options]\n${list.join('')}`);
-  process.exitCode = name === '--help' ? 0 : 1;
-} else if (load / cores > BUSY && needsQuiet) {
-  process.stderr.write(
-    `the machine is busy (load ${load.toFixed(2)} on ${cores} cores): wait until it is below ${BUSY * cores}, or measure all the same with --force\n`,
-  );
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  process.stderr.write(`${name}: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
-} else {
-  await measure(name, bench).catch((error: unknown) => {
-    process.stderr.write(`${name}: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = 1;
-  });
-  // libwebrtc keeps threads that would keep the process.
-  process.exit();
+}
+// libwebrtc keeps threads that would keep the process.
+process.exit();
+
+async function main(): Promise<number> {
+  const known = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
+  if (known === undefined) {
+    const list = Object.entries(BENCHES).map(([each, { about }]) => `  ${each.padEnd(12)} ${about}\n`);
+    const unknown = name === '' || name === '--help' ? '' : `there is no benchmark ${name}\n`;
+    process.stderr.write(
+      `${unknown}npm run bench -- NAME [--force] [options]; NAME --help lists them\n${list.join('')}`,
+    );
+    return name === '--help' ? 0 : 1;
+  }
+  const benchmark = await known.load();
+  const options = 'usage' in benchmark ? benchmark.usage : '  (it has no options)\n';
+  if (given.includes('--help')) {
+    process.stderr.write(`npm run bench -- ${name} [--force] [options]: ${known.about}\n${options}`);
+    return 0;
+  }
+  let run: () => Promise<BenchResult>;
+  try {
+    run = prepared(benchmark);
+  } catch (error) {
+    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${options.trimEnd()}`);
+  }
+  const [load = 0] = loadavg();
+  const cores = cpus().length;
+  if (load / cores > BUSY && needsQuiet)
+    throw new Error(
+      `the machine is busy (load ${load.toFixed(2)} on ${cores} cores): wait until it is below ${BUSY * cores}, or measure all the same with --force`,
+    );
+  await measure(run);
+  return 0;
 }
 
-async function measure(name: string, bench: Bench): Promise<void> {
+function prepared(benchmark: Benchmark): () => Promise<BenchResult> {
+  if ('prepare' in benchmark) return benchmark.prepare(given);
+  if (given.length > 0) throw new Error(`wrong options: ${given.join(' ')}`);
+  return benchmark.run;
+}
+
+async function measure(run: () => Promise<BenchResult>): Promise<void> {
   const machine = thisMachine();
-  if (!bench.hasOptions && given.length > 0)
-    throw new Error(`it has no options; ${given.join(' ')} is given`);
-  const { run } = await bench.load();
-  const result = await run(given);
+  const result = await run();
   console.log(`\n${name} — ${machine}`);
   console.table(result.rows);
   for (const note of result.notes ?? []) console.log(note);
   const folder = new URL('./results/', import.meta.url);
   await mkdir(folder, { recursive: true });
-  const file = new URL(`${name}.json`, folder);
+  // Beside what the page is made from: that is of our own servers, on a quiet machine.
+  const isTrial = !needsQuiet || given.some((argument) => argument.startsWith('--peer'));
+  const file = `${name}${isTrial ? '.trial' : ''}.json`;
   // A peer's URLs may carry a token.
   const command = [name, ...given].join(' ').replaceAll(/\?[^\s,]*/g, '');
-  const figures = { name, command, forced: !needsQuiet, machine, at: new Date().toISOString(), ...result };
+  const figures = { name, command, machine, at: new Date().toISOString(), ...result };
   // Whole or not at all: an earlier result is better than half of one.
-  const unfinished = new URL(`${name}.json.${process.pid}`, folder);
+  const unfinished = new URL(`${file}.${process.pid}`, folder);
   await writeFile(unfinished, `${JSON.stringify(figures, undefined, 2)}\n`);
-  await rename(unfinished, file);
-  console.log(`written to bench/results/${name}.json`);
+  await rename(unfinished, new URL(file, folder));
+  console.log(`written to bench/results/${file}`);
 }

@@ -8,8 +8,6 @@ const cell = z.union([z.string(), z.number()]);
 const written = z.object({
   /** As it was given: `fanout --seconds 10`. */
   command: z.string(),
-  /** Whether the machine could be busy: by --force, or in a short run. */
-  forced: z.boolean(),
   machine: z.string(),
   at: z.iso.datetime(),
   rows: z.array(z.record(z.string(), cell)),
@@ -54,18 +52,13 @@ const PLOTS: readonly Plot[] = [
   },
 ];
 
-/** What may be published: our own servers, measured on a quiet machine. */
-const isPublishable = ({ command, forced }: Written): boolean => !forced && !command.includes('--peer');
-
 async function resultOf(bench: string): Promise<Written> {
   const file = new URL(`./results/${bench}.json`, import.meta.url);
   const text = await readFile(file, 'utf8').catch(() => {
     throw new Error(`${bench} has not been measured here: npm run bench -- ${bench}`);
   });
   try {
-    const result = written.parse(JSON.parse(text));
-    if (!isPublishable(result)) throw new Error('it was forced, short, or with a peer');
-    return result;
+    return written.parse(JSON.parse(text));
   } catch (error) {
     const why = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
     throw new Error(`bench/results/${bench}.json is no result: ${why}`);
@@ -98,24 +91,33 @@ function figure(value: Row[string] | undefined, what: string): Omit<Bar, 'label'
   return { value: Number(median), spread: [Number(least), Number(most)] };
 }
 
-const page = await readFile(PAGE, 'utf8');
-const benches = [...page.matchAll(PLACE)].map(([, bench = '']) => bench);
-const results = new Map<string, Written>();
-for (const bench of new Set([...benches, ...PLOTS.map((plot) => plot.bench)]))
-  results.set(bench, await resultOf(bench));
+try {
+  await writePage();
+} catch (error) {
+  process.stderr.write(`bench:page: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
 
-// All before anything is written: half a page would be of two days.
-const plots = PLOTS.map(({ bench, title, label, column }) => {
-  const bars = (results.get(bench)?.rows ?? []).flatMap((row): Bar[] => {
-    const name = label(row);
-    return name === undefined ? [] : [{ label: name, ...figure(row[column], `${bench}: ${column}`) }];
+async function writePage(): Promise<void> {
+  const page = await readFile(PAGE, 'utf8');
+  const benches = [...page.matchAll(PLACE)].map(([, bench = '']) => bench);
+  const results = new Map<string, Written>();
+  for (const bench of new Set([...benches, ...PLOTS.map((plot) => plot.bench)]))
+    results.set(bench, await resultOf(bench));
+
+  // All before anything is written: half a page would be of two days.
+  const plots = PLOTS.map(({ bench, title, label, column }) => {
+    const bars = (results.get(bench)?.rows ?? []).flatMap((row): Bar[] => {
+      const name = label(row);
+      return name === undefined ? [] : [{ label: name, ...figure(row[column], `${bench}: ${column}`) }];
+    });
+    return { file: `performance-${bench}.svg`, svg: barChart(title, bars) };
   });
-  return { file: `performance-${bench}.svg`, svg: barChart(title, bars) };
-});
-const filled = page.replace(PLACE, (place, bench) => {
-  const result = results.get(bench);
-  return result ? `<!-- bench: ${bench} -->\n${table(result)}\n<!-- end -->` : place;
-});
-for (const { file, svg } of plots) await writeFile(new URL(`../docs/${file}`, import.meta.url), svg);
-await writeFile(PAGE, filled);
-console.log(`docs/performance.md has ${benches.join(', ')}`);
+  const filled = page.replace(PLACE, (place, bench) => {
+    const result = results.get(bench);
+    return result ? `<!-- bench: ${bench} -->\n${table(result)}\n<!-- end -->` : place;
+  });
+  for (const { file, svg } of plots) await writeFile(new URL(`../docs/${file}`, import.meta.url), svg);
+  await writeFile(PAGE, filled);
+  console.log(`docs/performance.md has ${benches.join(', ')}`);
+}

@@ -1,4 +1,14 @@
-// What a benchmark gives.
+// What a benchmark is, and what it gives.
+
+/** One of which something can be chosen, or one that is always the same. */
+export type Benchmark =
+  | {
+      /** Its options, a line each. */
+      usage: string;
+      /** What measures with these options. @throws Error when one is wrong. */
+      prepare: (args: string[]) => () => Promise<BenchResult>;
+    }
+  | { run: () => Promise<BenchResult> };
 
 export interface BenchResult {
   /** Of the table that is printed. */
