@@ -45,6 +45,9 @@ const BENCHES: Readonly<Record<string, Known>> = {
   idle: { about: 'a world at rest (1 min)', load: () => import('./idle.ts') },
 };
 
+// That a region is full is what a benchmark is about, and no news to who runs it.
+process.env.POWERTOOLS_LOG_LEVEL ??= 'ERROR';
+
 /** Above this load per core the figures would be the other programs'. */
 const BUSY = 0.5;
 

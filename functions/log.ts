@@ -2,4 +2,4 @@
 
 import { Logger } from '@aws-lambda-powertools/logger';
 
-export const log = new Logger();
+export const log = new Logger({ serviceName: process.env.POWERTOOLS_SERVICE_NAME ?? 'meridian' });

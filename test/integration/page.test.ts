@@ -26,6 +26,7 @@ test('publishes a moving picture without a camera, shows it in another region, a
 
   await page.getByRole('button', { name: 'Stop' }).click();
   await page.getByText('Not publishing.').waitFor();
+  await page.getByText('Its publisher is gone: waiting').waitFor();
   await eventually(
     () => tree(stream),
     (state) => state?.origin == null,

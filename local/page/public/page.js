@@ -114,7 +114,7 @@ function summary(cascade, stream) {
   if (origin === null) {
     return [
       'wait',
-      `Its publisher is gone; ${counted(viewers, 'viewer')} wait a moment for it to come back.`,
+      `Its publisher is gone; ${counted(viewers, 'viewer')} ${viewers === 1 ? 'waits' : 'wait'} a moment for it to come back.`,
     ];
   }
   const parts = [

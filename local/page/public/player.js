@@ -7,6 +7,10 @@ import { bitrateText, find, say, sentence, setText } from './dom.js';
 /** @import { PlayerState, PlayerStats } from '../../../client/whep-player.js' */
 /** @import { Region } from './control-api.js' */
 
+/** What a stalled player says: by whether it has heard that the publisher is away. */
+const NOTHING = 'Connected, but nothing arrives.';
+const AWAY = 'Its publisher is gone: waiting for it to come back.';
+
 export class Player {
   /** @type {HTMLElement} */
   element;
@@ -23,6 +27,7 @@ export class Player {
   #numbers;
   /** @type {ReturnType<typeof setInterval> | undefined} counts down to the next try */
   #countdown;
+  #isPublished = true;
 
   /**
    * Joins at once.
@@ -63,6 +68,7 @@ export class Player {
       video: this.#video,
       onState: (state) => this.#show(state),
       onStats: (stats) => this.#measured(stats),
+      onEvent: ({ event }) => this.#hear(event),
     });
     this.#whep.start();
   }
@@ -84,13 +90,21 @@ export class Player {
     this.#retry.hidden = name !== 'waiting';
     this.#mute.hidden = name !== 'playing' && name !== 'stalled';
     if (name === 'joining') {
+      this.#isPublished = true;
       for (const text of Object.values(this.#numbers)) setText(text, '–');
       this.#say('wait', `Joining in ${id} …`);
     } else if (name === 'connecting') this.#say('wait', 'Connecting …');
     else if (name === 'playing') this.#say('good', 'Playing.');
-    else if (name === 'stalled') this.#say('wait', 'Connected, but nothing arrives.');
+    else if (name === 'stalled') this.#say('wait', this.#isPublished ? NOTHING : AWAY);
     else if (name === 'failed') this.#say('bad', sentence(error));
     else if (name === 'waiting') this.#wait(this.#explain(error), retryIn ?? 0);
+  }
+
+  /** @param {string} event that the server told */
+  #hear(event) {
+    if (event !== 'active' && event !== 'inactive') return;
+    this.#isPublished = event === 'active';
+    if (this.#whep.state.name === 'stalled') this.#say('wait', this.#isPublished ? NOTHING : AWAY);
   }
 
   /**
