@@ -141,7 +141,7 @@ async function tree(edges: number): Promise<BenchResult['rows'][number]> {
     for (const pull of pulls) pull.close('superseded');
     for (const stream of streams) stream.close('node-closing');
     await context.background.settled(5_000);
-    workers.close();
+    await workers.close();
     nodes.close();
     await database.close();
   }

@@ -1,5 +1,6 @@
-// A process's parent and CPU time, from Linux's /proc.
+// A process's parent, children and CPU time, from Linux's /proc.
 
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
 export interface ProcessStat {
@@ -18,6 +19,17 @@ export async function processStat(pid: number): Promise<ProcessStat | undefined>
   // proc(5): the second field is the command in parentheses, the 4th the parent, the 14th and 15th are utime and stime.
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields && { parent: Number(fields[1]), cpu: (Number(fields[11]) + Number(fields[12])) * TICK };
+}
+
+/** Process ids of those that this process has begun and that have not ended, at this moment; none where this is not Linux. */
+export function ownChildren(): number[] {
+  try {
+    // Node begins processes on its main thread, whose id is the process's.
+    const children = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8');
+    return children.split(' ').filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
 }
 
 /** Milliseconds that a process has run so far; NaN where that cannot be read. */

@@ -3,6 +3,7 @@
 import { EventEmitter } from 'node:events';
 import type { Consumer, DirectTransport, Producer, Router } from 'mediasoup/types';
 import { payloadOf, RTP_HEADER } from './rtp-packet.ts';
+import { unlessDead } from './workers.ts';
 
 /**
  * What a beat says. Down a leg: `alive`, look for a parent again (`superseded`), the stream is over (`ended`).
@@ -91,7 +92,7 @@ export class Pulse {
     packet.writeUInt8(TYPES.indexOf(type), at);
     packet.writeUInt32BE(viewers, at + 1);
     packet.writeUInt32BE(generation, at + 5);
-    this.producer.send(packet);
+    unlessDead(() => this.producer.send(packet));
   }
 
   /** Listens to the pulse that `incoming` carries; closing `incoming` ends it. */

@@ -88,10 +88,14 @@ export class Session extends EventEmitter<{ connected: []; end: [SessionEnd] }> 
       throw new Problem(412, 'wrong-entity-tag', 'If-Match is not the entity tag of the current ICE session');
     }
     if (!any && usernameFragment === this.#remoteUsernameFragment) return undefined;
-    await this.transport.restartIce();
+    // From now on: whoever comes while the worker restarts ICE knows an ICE session that is over.
+    const etag = newEtag();
+    this.#etag = etag;
     this.#remoteUsernameFragment = usernameFragment;
-    this.#etag = newEtag();
-    return { fragment: writeFragment(this.transport, this.#tagged.kind, this.#tagged.mid), etag: this.#etag };
+    await this.transport.restartIce();
+    if (this.#etag !== etag)
+      throw new Problem(412, 'wrong-entity-tag', 'another restart came before this one was done');
+    return { fragment: writeFragment(this.transport, this.#tagged.kind, this.#tagged.mid), etag };
   }
 
   /** Takes in what the client says of its end. */

@@ -1,7 +1,8 @@
 // The node's mediasoup workers: one per core, each with a WebRtcServer that all its sessions share.
 
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createWorker } from 'mediasoup';
+import { createWorker, errors } from 'mediasoup';
 import type {
   PipeTransport,
   Router,
@@ -14,7 +15,7 @@ import type {
 } from 'mediasoup/types';
 import type { Logger } from 'pino';
 import { unavailable } from '#routing/problem.ts';
-import { cpuTime } from './process-stat.ts';
+import { cpuTime, ownChildren } from './process-stat.ts';
 
 export interface WorkersOptions {
   count: number;
@@ -74,6 +75,8 @@ const WORKING = 0.1;
 
 /** Milliseconds for a worker to start (it takes 50), and between attempts while other workers serve. */
 const START_WITHIN = 10_000;
+/** Milliseconds for a worker to end that is told to; it tells its peers first. */
+const END_WITHIN = 1_000;
 const START_PAUSE = 2_000;
 
 /** Viewers of a stream stay on its own worker up to this many sessions there; then other workers' cores are worth a pipe. */
@@ -123,7 +126,7 @@ export class Workers {
       for (let index = 0; index < options.count; index += 1) await workers.#startOne(index);
       return workers;
     } catch (error) {
-      workers.close();
+      await workers.close();
       throw error;
     }
   }
@@ -357,21 +360,45 @@ export class Workers {
     wait();
   }
 
-  close(): void {
+  /** Resolves when their processes have ended: within {@link END_WITHIN}, whatever they do. */
+  async close(): Promise<void> {
     this.#closed = true;
-    for (const { worker } of this.#workers) worker.close();
+    await Promise.all(this.#workers.map(({ worker }) => end(worker)));
   }
 }
 
 async function startWorker(): Promise<Worker> {
+  const before = new Set(ownChildren());
   const starting = withoutSignals(() => createWorker({ logLevel: 'warn' }));
+  // mediasoup begins the process at once, and names it only when it runs.
+  const begun = ownChildren().filter((pid) => !before.has(pid));
   const worker = await within(START_WITHIN, starting);
   if (worker !== undefined) return worker;
   starting.then(
     (late) => late.close(),
     () => undefined,
   );
+  for (const pid of begun) process.kill(pid, 'SIGKILL');
   throw new Error(`a media worker did not start within ${START_WITHIN} ms`);
+}
+
+async function end(worker: Worker): Promise<void> {
+  if (worker.subprocessClosed) return;
+  const ended = once(worker, 'subprocessclose');
+  worker.close();
+  if ((await within(END_WITHIN, ended)) === undefined) kill(worker);
+}
+
+/**
+ * Sends what is for a worker and wants no answer. mediasoup closes the routers of one that died one after the other: those
+ * that come last look open, and what is sent to them throws in the middle of what the first ones' end sets off.
+ */
+export function unlessDead(send: () => void): void {
+  try {
+    send();
+  } catch (error) {
+    if (!(error instanceof errors.WorkerClosedError)) throw error;
+  }
 }
 
 /** A hung or stopped process takes no other signal. */

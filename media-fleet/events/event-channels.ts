@@ -1,6 +1,7 @@
 // The data channels of a stream's viewers: one message of ours reaches all of them, whichever router serves them.
 
 import type { DataConsumer, DataProducer, Router, Transport } from 'mediasoup/types';
+import { unlessDead } from '../workers.ts';
 
 /** mediasoup's subchannels are numbers of 16 bits. */
 const MAX_SUBCHANNEL = 0xffff;
@@ -49,7 +50,7 @@ export class EventChannels {
 
   /** At once: what the caller asks of the worker next comes after it. */
   #send(message: string, subchannels: number[]): void {
-    for (const producer of this.#open) producer.send(message, undefined, subchannels);
+    for (const producer of this.#open) unlessDead(() => producer.send(message, undefined, subchannels));
   }
 
   #producer(router: Router): Promise<DataProducer> {
@@ -67,7 +68,10 @@ export class EventChannels {
 
   async #produce(router: Router): Promise<DataProducer> {
     const transport = await router.createDirectTransport();
-    const producer = await transport.produceData({ label: 'events' });
+    const producer = await transport.produceData({ label: 'events' }).catch((error: unknown) => {
+      transport.close();
+      throw error;
+    });
     if (!producer.closed) this.#open.add(producer);
     producer.observer.once('close', () => this.#open.delete(producer));
     return producer;

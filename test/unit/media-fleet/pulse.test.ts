@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import type { PipeTransport, Producer } from 'mediasoup/types';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
 import { srtpOf } from '#media-fleet/leg.ts';
 import { type Beat, Pulse, PulseListener } from '#media-fleet/pulse.ts';
 import type { Workers } from '#media-fleet/workers.ts';
@@ -56,6 +56,31 @@ beforeEach(async () => {
 afterEach(() => {
   for (const { hub } of [parent, child]) hub.router.close();
 });
+
+it('a beat for a worker that died is lost, and throws at nobody', async () => {
+  const dying = await startWorkers();
+  onTestFinished(() => dying.close());
+  const [first, { router }] = [await openHub(dying), await openHub(dying)];
+  const pulse = await Pulse.on(router);
+  // mediasoup closes the routers one after the other.
+  const sent = new Promise((resolve) => {
+    first.router.observer.once('close', () => {
+      const { closed } = pulse.producer;
+      resolve({ closed, result: attempt(() => pulse.send({ type: 'alive', viewers: 1, generation: 1 })) });
+    });
+  });
+  process.kill(first.media.worker.pid, 'SIGKILL');
+  expect(await sent).toEqual({ closed: false, result: undefined });
+});
+/** What was thrown. */
+function attempt(act: () => void): unknown {
+  try {
+    act();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}
 
 /** The next beat that the listener hears. */
 async function heard(listener: PulseListener): Promise<Beat> {

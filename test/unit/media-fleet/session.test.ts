@@ -77,6 +77,24 @@ it('a tag that is not the present one is a 412, and changes nothing', async () =
   expect(session.transport.iceParameters.usernameFragment).toBe(usernameFragment);
 });
 
+it('of restarts at once one is answered, and its credentials and tag are the ones that count', async () => {
+  for (const tags of [
+    [session.etag, session.etag],
+    ['*', '*', '*'],
+  ]) {
+    const tried = await Promise.allSettled(
+      tags.map((tag, nth) => session.patch(fragment(`at-once-${nth}`), tag)),
+    );
+    const [answered, ...others] = tried.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    expect(others).toEqual([]);
+    expect(answered?.etag).toBe(session.etag);
+    expect(readFragment(answered?.fragment ?? '').usernameFragment).toBe(
+      session.transport.iceParameters.usernameFragment,
+    );
+    for (const one of tried) if (one.status === 'rejected') expect(one.reason).toMatchObject({ status: 412 });
+  }
+});
+
 it('what is no fragment is a 400, and the session goes on', async () => {
   await expect(session.patch('hello', '*')).rejects.toMatchObject({ status: 400 });
   expect(session.ended).toBe(false);

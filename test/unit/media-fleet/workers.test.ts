@@ -1,9 +1,14 @@
 // The node's media workers: who gets the next session, what is counted, and what takes a lost one's place.
 
+import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { observer } from 'mediasoup';
 import type { Worker } from 'mediasoup/types';
 import { pino } from 'pino';
@@ -368,6 +373,23 @@ it('a worker that hangs while it starts is ended, and the start fails', async ()
   await Promise.all([failed, died]);
 });
 
+it('a worker that never says that it runs is ended, and the start fails', { timeout: 60_000 }, async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'worker-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const binary = join(folder, 'worker');
+  await writeFile(binary, `#!/bin/sh\necho $$ > ${binary}.pid\nexec sleep 600\n`, { mode: 0o755 });
+  // mediasoup reads where its worker is once a process.
+  const script = `
+    import { startWorkers } from '${new URL('media.ts', import.meta.url).href}';
+    await startWorkers().catch(({ message }) => console.log(message));`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], {
+    env: { ...process.env, MEDIASOUP_WORKER_BIN: binary },
+  });
+  expect(stdout).toContain('a media worker did not start within 10000 ms');
+  const pid = Number(await readFile(`${binary}.pid`, 'utf8'));
+  expect(existsSync(`/proc/${pid}`)).toBe(false);
+});
+
 it('a start that fails in the middle leaves no worker behind', async () => {
   const { port, free } = await takePort();
   const before = port - 1;
@@ -385,4 +407,14 @@ it('a closed node’s workers are gone, and no other comes', async () => {
   one.close();
   await ended;
   expect(() => one.pick()).toThrow('no media worker is running');
+});
+
+it('a worker that stands still ends with its node, too', async () => {
+  const one = await start();
+  const { worker } = one.pick();
+  process.kill(worker.pid, 'SIGSTOP');
+  const ended = once(worker, 'subprocessclose');
+  await one.close();
+  await ended;
+  expect(existsSync(`/proc/${worker.pid}`)).toBe(false);
 });
