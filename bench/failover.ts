@@ -2,7 +2,8 @@
 
 import { parseArgs } from 'node:util';
 import { notes, rows } from '#chaos/report.ts';
-import { runChaos } from '#chaos/run.ts';
+import { MOST_MINUTES, MOST_SEED, runChaos } from '#chaos/run.ts';
+import { stopSignal } from '#local/program.ts';
 import type { BenchResult } from './result.ts';
 
 export const usage = `\
@@ -16,7 +17,11 @@ export function prepare(args: string[]): () => Promise<BenchResult> {
     options: { minutes: { type: 'string', default: '10' }, seed: { type: 'string', default: '1' } },
   });
   const [minutes, seed] = [Number(values.minutes), Number(values.seed)];
-  if (!(minutes > 0) || !Number.isInteger(seed)) throw new Error(`wrong options: ${args.join(' ')}`);
+  if (
+    !(minutes > 0 && minutes <= MOST_MINUTES) ||
+    !(Number.isInteger(seed) && seed >= 0 && seed <= MOST_SEED)
+  )
+    throw new Error(`wrong options: ${args.join(' ')}`);
   return () => run(minutes, seed);
 }
 
@@ -25,6 +30,7 @@ async function run(minutes: number, seed: number): Promise<BenchResult> {
   const result = await runChaos({
     length: { minutes },
     seed,
+    signal: stopSignal(),
     log: (line) => process.stderr.write(`${line}\n`),
   });
   return {

@@ -1,6 +1,6 @@
 // `npm run bench -- <name> [options]`: runs one benchmark, prints its table and writes its figures to bench/results/.
 
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { access, constants, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import { thisMachine } from '#local/program.ts';
 import type { Benchmark, BenchResult } from './result.ts';
@@ -105,12 +105,14 @@ function prepared(benchmark: Benchmark): () => Promise<BenchResult> {
 
 async function measure(run: () => Promise<BenchResult>): Promise<void> {
   const machine = thisMachine();
+  const folder = new URL('./results/', import.meta.url);
+  // Before a quarter of an hour is spent on what cannot be written.
+  await mkdir(folder, { recursive: true });
+  await access(folder, constants.W_OK);
   const result = await run();
   console.log(`\n${name} — ${machine}`);
   console.table(result.rows);
   for (const note of result.notes ?? []) console.log(note);
-  const folder = new URL('./results/', import.meta.url);
-  await mkdir(folder, { recursive: true });
   // Beside what the page is made from: that is of our own servers, on a quiet machine.
   const isTrial = !needsQuiet || given.some((argument) => argument.startsWith('--peer'));
   const file = `${name}${isTrial ? '.trial' : ''}.json`;
@@ -119,7 +121,12 @@ async function measure(run: () => Promise<BenchResult>): Promise<void> {
   const figures = { name, command, machine, at: new Date().toISOString(), ...result };
   // Whole or not at all: an earlier result is better than half of one.
   const unfinished = new URL(`${file}.${process.pid}`, folder);
-  await writeFile(unfinished, `${JSON.stringify(figures, undefined, 2)}\n`);
-  await rename(unfinished, new URL(file, folder));
+  try {
+    await writeFile(unfinished, `${JSON.stringify(figures, undefined, 2)}\n`);
+    await rename(unfinished, new URL(file, folder));
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    throw error;
+  }
   console.log(`written to bench/results/${file}`);
 }

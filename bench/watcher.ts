@@ -36,11 +36,20 @@ export class Watcher {
   /** One visit at a time. @throws Error when it is refused, or sees no picture. */
   readonly watch: Watch = async (visit: Visit): Promise<Waited> => {
     const { name, process: program } = this.#child;
-    const message = once(program, 'message', { signal: AbortSignal.timeout(WITHIN) });
-    program.send(visit);
-    const [told]: ToldByWatcher[] = await message;
-    if (told?.waited === undefined) throw new Error(`${name}: ${told?.error}`);
-    return told.waited;
+    const over = new AbortController();
+    const signal = AbortSignal.any([over.signal, AbortSignal.timeout(WITHIN)]);
+    try {
+      const message: Promise<ToldByWatcher[]> = once(program, 'message', { signal });
+      const ended = once(program, 'exit', { signal }).then(([code, by]) => {
+        throw new Error(`${name} ended with ${code ?? by}`);
+      });
+      program.send(visit);
+      const [told] = await Promise.race([message, ended]);
+      if (told?.waited === undefined) throw new Error(`${name}: ${told?.error}`);
+      return told.waited;
+    } finally {
+      over.abort();
+    }
   };
 
   close(): Promise<void> {

@@ -6,7 +6,7 @@ import { stopSignal, thisMachine } from '#local/program.ts';
 import { isKind, KIND_NAMES, type KindName } from './events.ts';
 import { plot, TARGET } from './plot.ts';
 import { isWell, notes, rows } from './report.ts';
-import { runChaos } from './run.ts';
+import { MOST_MINUTES, MOST_SEED, runChaos } from './run.ts';
 
 const USAGE = `npm run chaos -- [options]
   --minutes N        how long events go on (10); a fraction is allowed
@@ -46,11 +46,11 @@ async function main(): Promise<number> {
     return 0;
   }
   const minutes = Number(values.minutes);
-  if (!(minutes > 0 && minutes <= 1_440))
-    throw new Error(`--minutes ${values.minutes}: a number above 0, at most 1440`);
+  if (!(minutes > 0 && minutes <= MOST_MINUTES))
+    throw new Error(`--minutes ${values.minutes}: a number above 0, at most ${MOST_MINUTES}`);
   const seed = Number(values.seed);
-  if (!/^\d+$/.test(values.seed) || seed > 0x7fff_ffff)
-    throw new Error(`--seed ${values.seed}: a whole number from 0 to ${0x7fff_ffff}`);
+  if (!/^\d+$/.test(values.seed) || seed > MOST_SEED)
+    throw new Error(`--seed ${values.seed}: a whole number from 0 to ${MOST_SEED}`);
   const only = (values.only ?? '').split(',').filter(Boolean).map(kindFrom);
 
   const machine = thisMachine();

@@ -67,6 +67,11 @@ export interface ChaosResult {
   broken: string[];
 }
 
+/** A day. */
+export const MOST_MINUTES = 1_440;
+/** Of random.ts. */
+export const MOST_SEED = 0x7fff_ffff;
+
 /** ms for the world to be quiet: an encoder's return, ICE consent of those who left (10 s), an unused stream's end. */
 const QUIET = 45_000;
 /** ms for everything to be gone after the last has left: ICE consent, and the unused timeout. */
@@ -77,8 +82,13 @@ const CLAIM_LOOK = 50;
 const STUCK = 1_000;
 /** A run at least this long has one long registry outage, in minutes. */
 const LONG_RUN = 10;
+/** Events in a row for which there is nothing to hit: then there never will be. */
+const FUTILE = 30;
 
-/** @throws Error when the world cannot be started, AbortError when told to stop; nothing is left running either way. */
+/**
+ * @throws Error when the world cannot be started or no event can happen, AbortError when told to stop; nothing is left
+ * running either way.
+ */
 export async function runChaos({ length, seed, only = [], signal, log }: ChaosOptions): Promise<ChaosResult> {
   const started = performance.now();
   const say = (line: string) =>
@@ -96,20 +106,23 @@ async function play(
   { length, seed, only }: { length: Length; seed: number; only: readonly KindName[] },
 ): Promise<ChaosResult> {
   const { log, audiences, hasCables, random } = scene;
+  const kinds = (only.length > 0 ? only : KIND_NAMES).filter((kind) => hasCables || !needsCable(kind));
+  if (kinds.length === 0)
+    throw new Error(`not root: there are no cables to pull, and ${only.join(', ')} needs them`);
   await Promise.all(audiences.map((audience) => audience.join()));
   await scene.spread();
   const first = await quiet(scene, QUIET);
   const broken = first.broken.map((what) => `before the first event: ${what}`);
   log(first.broken.length > 0 ? `not quiet: ${first.broken.join('; ')}` : 'all play');
 
-  const kinds = (only.length > 0 ? only : KIND_NAMES).filter((kind) => hasCables || !needsCable(kind));
   const began = performance.now();
   const events: EventResult[] = [];
   const goesOn = () =>
     'events' in length ? events.length < length.events : performance.now() - began < length.minutes * 60_000;
   let longOutage = 'minutes' in length && length.minutes >= LONG_RUN;
   let bag: KindName[] = [];
-  while (goesOn() && kinds.length > 0) {
+  let futile = 0;
+  while (goesOn()) {
     if (bag.length === 0) bag = random.shuffled(kinds);
     const kind = bag.shift();
     if (kind === undefined) break;
@@ -118,9 +131,12 @@ async function play(
     const fault: Fault | undefined = await KINDS[kind](scene, trees, { long });
     if (fault === undefined) {
       log(`${kind}: nothing to hit now`);
+      futile += 1;
+      if (futile >= FUTILE) throw new Error(`there was nothing to hit for ${FUTILE} events in a row`);
       await sleep(1_000, undefined, { signal: scene.signal });
       continue;
     }
+    futile = 0;
     if (long) longOutage = false;
     log(`${kind}: ${fault.target}`);
     const result = await happen(scene, { kind, fault, began });

@@ -34,12 +34,13 @@ export class EventChannel {
   }
 
   /**
-   * Hands over every message, first those that came already.
+   * Hands over every message, first those that came already; each in a turn of its own, so that one that cannot be taken
+   * harms nothing else.
    * @param {(message: unknown) => void} take
    */
   listen(take) {
     this.#take = take;
-    for (const message of this.#early.splice(0)) take(message);
+    for (const message of this.#early.splice(0)) queueMicrotask(() => take(message));
   }
 }
 

@@ -116,7 +116,7 @@ function spawn({ script, args, env, enter = [] }: ChildOptions): ChildProcess {
   });
 }
 
-const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean =>
+export const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean =>
   exitCode !== null || signalCode !== null;
 
 const endOf = ({ exitCode, signalCode }: ChildProcess): string => signalCode ?? `exit code ${exitCode}`;

@@ -3,7 +3,9 @@
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { networkInterfaces } from 'node:os';
 import { promisify } from 'node:util';
+import { hasEnded } from './children.ts';
 import { Wan } from './wan.ts';
 
 const run = promisify(execFile);
@@ -26,8 +28,6 @@ export interface Host {
 /** Only root may make namespaces. */
 export const canMakeHosts = (): boolean => process.platform === 'linux' && process.getuid?.() === 0;
 
-/** RFC 2544's addresses for tests of networks, 198.18.0.0/15: the upper half, a /24 of it for each process. */
-const network = `198.19.${process.pid % 256}`;
 const OURS = 1;
 const MOST = 254;
 
@@ -47,10 +47,24 @@ interface Switch {
 /** Devices of this process so far: those of hosts that were closed may go a moment later. */
 let devices = 0;
 
+/** RFC 2544's addresses for tests of networks, 198.18.0.0/15: of the upper half a /24 that nobody has on this machine. */
+function freeNetwork(): string {
+  const taken = new Set(
+    Object.values(networkInterfaces()).flatMap((all = []) => all.map(({ address }) => address)),
+  );
+  // Those that begin at once begin to look at different ones.
+  const networks = Array.from({ length: 256 }, (_, index) => `198.19.${(process.pid + index) % 256}`);
+  const free = networks.find((network) => !taken.has(`${network}.${OURS}`));
+  if (free === undefined)
+    throw new Error('198.19.0.0/16 is taken: a route to each of its 256 networks is up');
+  return free;
+}
+
 /** Hosts, and this process among them. */
 export class Hosts {
+  readonly #network = freeNetwork();
   /** This process's own. */
-  readonly address = `${network}.${OURS}`;
+  readonly address = `${this.#network}.${OURS}`;
   /** All switches are in it. */
   readonly #hub: Namespace;
   readonly #namespaces: Namespace[];
@@ -93,7 +107,7 @@ export class Hosts {
     this.#made += 1;
     const number = OURS + this.#made;
     if (number > MOST) throw new Error(`there are addresses for ${MOST - OURS} hosts`);
-    const address = `${network}.${number}`;
+    const address = `${this.#network}.${number}`;
     const port = `host${number}`;
     const host = await openNamespace();
     this.#namespaces.push(host);
@@ -114,7 +128,7 @@ export class Hosts {
   async close(): Promise<void> {
     await this.#wan?.close();
     for (const { holder } of this.#namespaces.reverse()) {
-      if (holder.exitCode !== null) continue;
+      if (hasEnded(holder)) continue;
       const exited = once(holder, 'exit');
       holder.stdin?.end();
       await exited;
@@ -165,6 +179,8 @@ async function openNamespace(): Promise<Namespace> {
   // Says that it is there, and waits for the end of its input, which is ours.
   const holder = spawn('unshare', ['--net', 'sh', '-c', 'echo; exec cat'], {
     stdio: ['pipe', 'pipe', 'inherit'],
+    // A Ctrl-C is for us: what runs on the hosts needs its network to end in peace.
+    detached: true,
   });
   await Promise.race([
     once(holder.stdout, 'data'),

@@ -3,8 +3,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * Polls a remote state until it is as wanted. For what can only be asked, not awaited.
- * @throws Error with the last state when it is not so within `within` ms.
+ * Polls a remote state until it is as wanted. For what can only be asked, not awaited. A look that fails is one at which it
+ * is not so yet: a node may be late with an answer, or not know yet.
+ * @throws Error with the last state, or the last look's error, when it is not so within `within` ms.
  */
 export async function eventually<T>(
   look: () => Promise<T> | T,
@@ -13,10 +14,17 @@ export async function eventually<T>(
 ): Promise<T> {
   const deadline = performance.now() + within;
   for (;;) {
-    const state = await look();
-    if (wanted(state)) return state;
-    if (performance.now() > deadline)
-      throw new Error(`not within ${within} ms; last: ${JSON.stringify(state)}`);
+    let last: string;
+    let cause: unknown;
+    try {
+      const state = await look();
+      if (wanted(state)) return state;
+      last = JSON.stringify(state);
+    } catch (error) {
+      last = String(error);
+      cause = error;
+    }
+    if (performance.now() > deadline) throw new Error(`not within ${within} ms; last: ${last}`, { cause });
     await sleep(100);
   }
 }

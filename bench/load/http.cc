@@ -57,6 +57,9 @@ HttpUrl readUrl(const std::string& url) {
   const size_t colon = read.authority.rfind(':');
   const std::string host = read.authority.substr(0, colon);
   const std::string port = colon == std::string::npos ? "80" : read.authority.substr(colon + 1);
+  if (port.empty() || port.size() > 5 || port.find_first_not_of("0123456789") != std::string::npos ||
+      std::stoi(port) < 1 || std::stoi(port) > 65535)
+    throw std::runtime_error(url + ": " + port + " is no port, which is a number from 1 to 65535");
   addrinfo hints{};
   hints.ai_family = AF_INET;
   hints.ai_socktype = SOCK_STREAM;

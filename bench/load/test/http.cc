@@ -12,6 +12,7 @@ void testHttp() {
   EXPECT_EQUAL(url.path, "/whep/a?x=1");
   EXPECT_EQUAL(load::readUrl("http://127.0.0.1").port, 80);
   EXPECT(throws<std::runtime_error>([] { load::readUrl("https://127.0.0.1/"); }));
+  EXPECT(throws<std::runtime_error>([] { load::readUrl("http://127.0.0.1:65537/"); }));
   EXPECT_EQUAL(load::resolveUrl("http://a:1/whep/b", "/s/1"), "http://a:1/s/1");
   EXPECT_EQUAL(load::resolveUrl("http://a:1/whep/b", "http://c/s/1"), "http://c/s/1");
 

@@ -131,6 +131,7 @@ test('a channel that opens in time needs no subscription', async () => {
 
 test('what a channel was told before its connection was made is heard, in order', async () => {
   const { channel, events } = await hear(['active', 'viewercount']);
+  await Promise.resolve();
   channel.tell('layers');
   expect(events).toEqual(['active', 'viewercount', 'layers']);
   connection.abort();

@@ -458,10 +458,7 @@ it('a worker that hangs does not keep the stream from its next leg', async () =>
   expect(other).not.toBe(stream.worker);
   vi.spyOn(two, 'pickForViewer').mockReturnValue(other);
   await stream.addViewer(readOffer(plainOffer([/sendonly/g, 'recvonly'])));
-  const { pid } = other.worker;
-  process.kill(pid, 'SIGSTOP');
-  // Closed, it would stand there for ever.
-  onTestFinished(() => void process.kill(pid, 'SIGCONT'));
+  process.kill(other.worker.pid, 'SIGSTOP');
   for (const epoch of [2, 3]) {
     await feedByPublisher(workers, origin, epoch);
     // Sooner than the worker is found to hang.
