@@ -2,7 +2,7 @@
 
 import { access, constants, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
-import { thisMachine } from '#local/program.ts';
+import { thisMachine, why } from '#local/program.ts';
 import type { Benchmark, BenchResult } from './result.ts';
 
 interface Known {
@@ -59,7 +59,7 @@ const needsQuiet = !force && !given.includes('--short');
 try {
   process.exitCode = await main();
 } catch (error) {
-  process.stderr.write(`${name}: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${name}: ${why(error)}\n`);
   process.exitCode = 1;
 }
 // libwebrtc keeps threads that would keep the process.

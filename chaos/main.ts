@@ -2,7 +2,7 @@
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { stopSignal, thisMachine } from '#local/program.ts';
+import { stopSignal, thisMachine, why } from '#local/program.ts';
 import { isKind, KIND_NAMES, type KindName } from './events.ts';
 import { plot, TARGET } from './plot.ts';
 import { isWell, notes, rows } from './report.ts';
@@ -26,11 +26,6 @@ try {
 }
 // libwebrtc keeps threads that would keep the process.
 process.exit();
-
-function why(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.name === 'AbortError' ? 'stopped' : error.message;
-}
 
 async function main(): Promise<number> {
   const { values } = parseArgs({

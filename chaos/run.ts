@@ -1,6 +1,7 @@
 // One run: a world, its audience, events one after another with quiet in between, and what was measured and found.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { canMakeHosts } from '#local/hosts.ts';
 import type { Seat } from './audiences.ts';
 import {
   type Change,
@@ -69,7 +70,7 @@ export interface ChaosResult {
 
 /** A day. */
 export const MOST_MINUTES = 1_440;
-/** Of random.ts. */
+/** 31 bits. */
 export const MOST_SEED = 0x7fff_ffff;
 
 /** ms for the world to be quiet: an encoder's return, ICE consent of those who left (10 s), an unused stream's end. */
@@ -93,9 +94,12 @@ export async function runChaos({ length, seed, only = [], signal, log }: ChaosOp
   const started = performance.now();
   const say = (line: string) =>
     log(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s  ${line}`);
+  const kinds = (only.length > 0 ? only : KIND_NAMES).filter((kind) => canMakeHosts() || !needsCable(kind));
+  if (kinds.length === 0)
+    throw new Error(`not root: there are no cables to pull, and ${only.join(', ')} needs them`);
   const scene = await openScene({ seed, signal: signal ?? new AbortController().signal, log: say });
   try {
-    return await play(scene, { length, seed, only });
+    return await play(scene, { length, seed, kinds });
   } finally {
     await scene.close();
   }
@@ -103,12 +107,9 @@ export async function runChaos({ length, seed, only = [], signal, log }: ChaosOp
 
 async function play(
   scene: Scene,
-  { length, seed, only }: { length: Length; seed: number; only: readonly KindName[] },
+  { length, seed, kinds }: { length: Length; seed: number; kinds: readonly KindName[] },
 ): Promise<ChaosResult> {
   const { log, audiences, hasCables, random } = scene;
-  const kinds = (only.length > 0 ? only : KIND_NAMES).filter((kind) => hasCables || !needsCable(kind));
-  if (kinds.length === 0)
-    throw new Error(`not root: there are no cables to pull, and ${only.join(', ')} needs them`);
   await Promise.all(audiences.map((audience) => audience.join()));
   await scene.spread();
   const first = await quiet(scene, QUIET);
@@ -132,7 +133,10 @@ async function play(
     if (fault === undefined) {
       log(`${kind}: nothing to hit now`);
       futile += 1;
-      if (futile >= FUTILE) throw new Error(`there was nothing to hit for ${FUTILE} events in a row`);
+      if (futile >= FUTILE) {
+        broken.push(`there was nothing to hit for ${FUTILE} events in a row`);
+        break;
+      }
       await sleep(1_000, undefined, { signal: scene.signal });
       continue;
     }

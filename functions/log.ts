@@ -2,4 +2,5 @@
 
 import { Logger } from '@aws-lambda-powertools/logger';
 
+// Its own name for who gives none is "service_undefined".
 export const log = new Logger({ serviceName: process.env.POWERTOOLS_SERVICE_NAME ?? 'meridian' });

@@ -27,3 +27,9 @@ export function thisMachine(): string {
   const cores = cpus();
   return `${cores.length} × ${cores[0]?.model.trim() ?? 'unknown'}, Node ${process.version}, load ${load.toFixed(2)} at the start`;
 }
+
+/** What to say of an error that ends a program: that it was told to stop is none. */
+export function why(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.name === 'AbortError' ? 'stopped' : error.message;
+}

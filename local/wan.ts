@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
+import { hasEnded } from './children.ts';
 
 /** The way from one region to another; the way back is alike. */
 export interface Link {
@@ -67,7 +68,7 @@ export class Wan {
 
   /** Its devices go with it. */
   async close(): Promise<void> {
-    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    if (hasEnded(this.#process)) return;
     const exited = once(this.#process, 'exit');
     this.#process.stdin?.end();
     await exited;

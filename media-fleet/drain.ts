@@ -31,7 +31,7 @@ export async function drain({ streams, api, deadline, signal, log }: DrainOption
   log.info({ ...streams.load, deadline }, 'draining');
   const told = new Set<object>();
   for (;;) {
-    // Again and again: who was joining as the drain began may have claimed a role since.
+    // Again and again: a node whose viewers nobody else could feed has taken a role since.
     streams.handOver();
     if (streams.isEmpty) {
       log.info('drained');

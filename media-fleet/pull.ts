@@ -80,6 +80,7 @@ export class Pull extends EventEmitter<{ end: [PullEnd] }> {
   #settled: boolean;
   /** True while nobody publishes the stream, as far as the last look at the map could tell. */
   #orphaned = false;
+  #handingOver: Promise<void> | undefined;
   #handedOver = false;
   #ended = false;
 
@@ -153,10 +154,17 @@ export class Pull extends EventEmitter<{ end: [PullEnd] }> {
   /**
    * The node is to be emptied: the children look for another parent, and where this node is the secondary origin one of
    * them, or the next that joins, claims the role. Its leg takes ours' place; then this node pulls from there. Called again
-   * it does so where the node had to take the role meanwhile, because nobody else was there.
+   * it gives up a role that it had to take meanwhile, when the last of its own viewers has gone.
    */
   async handOver(): Promise<void> {
-    if (this.#handedOver && this.#claim === undefined) return;
+    if (this.#handedOver && (this.#claim === undefined || this.#stream.isWantedHere)) return;
+    this.#handingOver ??= this.#giveUp().finally(() => {
+      this.#handingOver = undefined;
+    });
+    await this.#handingOver;
+  }
+
+  async #giveUp(): Promise<void> {
     // First: a child that looks before the release stands would be led here again.
     await this.#release();
     if (this.#ended) return;

@@ -2,8 +2,8 @@
 
 import { EventEmitter } from 'node:events';
 import type { Consumer, DirectTransport, Producer, Router } from 'mediasoup/types';
+import { unlessDead } from './dead-worker.ts';
 import { payloadOf, RTP_HEADER } from './rtp-packet.ts';
-import { unlessDead } from './workers.ts';
 
 /**
  * What a beat says. Down a leg: `alive`, look for a parent again (`superseded`), the stream is over (`ended`).

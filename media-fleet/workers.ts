@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createWorker, errors } from 'mediasoup';
+import { createWorker } from 'mediasoup';
 import type {
   PipeTransport,
   Router,
@@ -113,7 +113,7 @@ export class Workers {
   readonly #open = { routers: 0, transports: 0 };
   /** Replacements of dead ones that are starting now. */
   #starting = 0;
-  #closed = false;
+  readonly #over = new AbortController();
 
   private constructor(options: WorkersOptions) {
     this.#options = options;
@@ -133,7 +133,7 @@ export class Workers {
 
   async #startOne(index: number): Promise<void> {
     const { listenAddress, publicAddress, publicAddressV6, firstPort, log } = this.#options;
-    const worker = await startWorker();
+    const worker = await startWorker(this.#over.signal);
     const port = firstPort === 0 ? {} : { port: firstPort + index };
     const sockets = [
       { ip: listenAddress, announcedAddress: publicAddress, ...port },
@@ -159,12 +159,12 @@ export class Workers {
         },
       );
     }
-    if (this.#closed) {
-      worker.close();
+    if (this.#over.signal.aborted) {
+      await end(worker);
       return;
     }
     if (server === undefined) {
-      kill(worker);
+      kill(worker.pid);
       throw new Error(`worker ${index} hung while it started`);
     }
     const media: MediaWorker = {
@@ -180,7 +180,7 @@ export class Workers {
     this.#workers[index] = media;
     this.#watch(media);
     worker.once('died', (error) => {
-      if (this.#closed) return;
+      if (this.#over.signal.aborted) return;
       log.error({ err: error, worker: index }, 'a media worker died; starting another');
       void this.#replace(index);
     });
@@ -189,7 +189,7 @@ export class Workers {
   /** Puts another in a dead worker's place, or ends the node where none is left or about to be. */
   async #replace(index: number): Promise<void> {
     const { log } = this.#options;
-    while (!this.#closed) {
+    while (!this.#over.signal.aborted) {
       this.#starting += 1;
       const failed = await this.#startOne(index).catch((error: unknown) => ({ error }));
       this.#starting -= 1;
@@ -301,7 +301,7 @@ export class Workers {
     const usage = await this.#usageOf(media);
     if (worker.closed) return;
     if (usage === undefined) {
-      kill(worker);
+      kill(worker.pid);
       return;
     }
     media.askedAt = undefined;
@@ -362,23 +362,28 @@ export class Workers {
 
   /** Resolves when their processes have ended: within {@link END_WITHIN}, whatever they do. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#over.abort();
     await Promise.all(this.#workers.map(({ worker }) => end(worker)));
   }
 }
 
-async function startWorker(): Promise<Worker> {
+/** @param signal ends the start, and what it has begun. */
+async function startWorker(signal: AbortSignal): Promise<Worker> {
   const before = new Set(ownChildren());
   const starting = withoutSignals(() => createWorker({ logLevel: 'warn' }));
   // mediasoup begins the process at once, and names it only when it runs.
   const begun = ownChildren().filter((pid) => !before.has(pid));
-  const worker = await within(START_WITHIN, starting);
+  const giveUp = () => begun.forEach(kill);
+  signal.addEventListener('abort', giveUp, { once: true });
+  const worker = await within(START_WITHIN, starting).finally(() =>
+    signal.removeEventListener('abort', giveUp),
+  );
   if (worker !== undefined) return worker;
   starting.then(
     (late) => late.close(),
     () => undefined,
   );
-  for (const pid of begun) process.kill(pid, 'SIGKILL');
+  giveUp();
   throw new Error(`a media worker did not start within ${START_WITHIN} ms`);
 }
 
@@ -386,23 +391,19 @@ async function end(worker: Worker): Promise<void> {
   if (worker.subprocessClosed) return;
   const ended = once(worker, 'subprocessclose');
   worker.close();
-  if ((await within(END_WITHIN, ended)) === undefined) kill(worker);
-}
-
-/**
- * Sends what is for a worker and wants no answer. mediasoup closes the routers of one that died one after the other: those
- * that come last look open, and what is sent to them throws in the middle of what the first ones' end sets off.
- */
-export function unlessDead(send: () => void): void {
-  try {
-    send();
-  } catch (error) {
-    if (!(error instanceof errors.WorkerClosedError)) throw error;
-  }
+  if ((await within(END_WITHIN, ended)) !== undefined) return;
+  kill(worker.pid);
+  await ended;
 }
 
 /** A hung or stopped process takes no other signal. */
-const kill = ({ pid }: Worker): boolean => process.kill(pid, 'SIGKILL');
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has just ended.
+  }
+}
 
 const isWell = ({ cpu, askedAt }: MediaWorker): boolean =>
   cpu < 1 && (askedAt === undefined || performance.now() - askedAt < OVERDUE_AFTER);

@@ -14,17 +14,15 @@ export async function eventually<T>(
 ): Promise<T> {
   const deadline = performance.now() + within;
   for (;;) {
-    let last: string;
-    let cause: unknown;
-    try {
-      const state = await look();
-      if (wanted(state)) return state;
-      last = JSON.stringify(state);
-    } catch (error) {
-      last = String(error);
-      cause = error;
+    const seen = await Promise.resolve().then(look).then(
+      (state) => ({ state }),
+      (error: unknown) => ({ error }),
+    );
+    if ('state' in seen && wanted(seen.state)) return seen.state;
+    if (performance.now() > deadline) {
+      const [last, cause] = 'state' in seen ? [JSON.stringify(seen.state)] : [String(seen.error), seen.error];
+      throw new Error(`not within ${within} ms; last: ${last}`, { cause });
     }
-    if (performance.now() > deadline) throw new Error(`not within ${within} ms; last: ${last}`, { cause });
     await sleep(100);
   }
 }

@@ -1,7 +1,7 @@
 // The data channels of a stream's viewers: one message of ours reaches all of them, whichever router serves them.
 
 import type { DataConsumer, DataProducer, Router, Transport } from 'mediasoup/types';
-import { unlessDead } from '../workers.ts';
+import { unlessDead } from '../dead-worker.ts';
 
 /** mediasoup's subchannels are numbers of 16 bits. */
 const MAX_SUBCHANNEL = 0xffff;

@@ -1,7 +1,7 @@
 // Three regions with a replica each, that learn of each other's claims late and in any order: the invariants hold in the end.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { STREAMS_TABLE } from '#local/database.ts';
 import { anyLag, type Lag, type ReplicatedWrite, Replicator } from '#local/replicator.ts';
 import { startWorld, type World } from '#local/world.ts';
@@ -27,6 +27,9 @@ const LAG: Lag = anyLag({ least: 500, most: 5_000, seed: 20261125 });
 const WIDE = { width: 320, height: 120 };
 const TALL = { width: 160, height: 240 };
 type Shape = 'wide' | 'tall';
+
+// Several waits, each as long as copies take, and the machine.
+vi.setConfig({ testTimeout: 240_000 });
 
 let replicator: Replicator;
 let world: World;
@@ -202,7 +205,7 @@ describe.each([
   ['true clocks', 0, 1, 2],
   ['one clock 2 s ahead', 0, 2, 1],
 ])('two publishers with one token, in two regions at once, %s', (_, one, other, third) => {
-  test('become one', { timeout: 90_000 }, async () => {
+  test('become one', async () => {
     const stream = newStream('at-once');
     const [a, b, c] = [region(one), region(other), region(third)];
     // However long a busy machine takes for the two POSTs: neither sees the other's claim before it writes its own.
@@ -239,7 +242,7 @@ describe.each([
   });
 });
 
-test('a publisher moves while the region that it left is 5 s behind', { timeout: 90_000 }, async () => {
+test('a publisher moves while the region that it left is 5 s behind', async () => {
   const stream = newStream('moves');
   const [a, b, c] = [region(0), region(1), region(2)];
   replicator.lag = () => 200;
@@ -261,7 +264,7 @@ test('a publisher moves while the region that it left is 5 s behind', { timeout:
   expect(await hasEnded(moved)).toBe(false);
 });
 
-test('a secondary origin dies while claims come late: one takes its place', { timeout: 90_000 }, async () => {
+test('a secondary origin dies while claims come late: one takes its place', async () => {
   const stream = newStream('secondary');
   const [a, b] = [region(0), region(1)];
   await publish(stream, a, WIDE);
@@ -301,9 +304,7 @@ test('a secondary origin dies while claims come late: one takes its place', { ti
   expect(seen.filter(({ status }) => status === 'fulfilled')).toHaveLength(viewers.length - lost);
 });
 
-test('a release that comes before the claim that it releases ends nothing newer', {
-  timeout: 90_000,
-}, async () => {
+test('a release that comes before the claim that it releases ends nothing newer', async () => {
   const stream = newStream('release-first');
   const [a, b, c] = [region(0), region(1), region(2)];
   replicator.lag = byKind(4_000, 300);
@@ -320,9 +321,7 @@ test('a release that comes before the claim that it releases ends nothing newer'
   await invariants(stream, b, [a, b, c]);
 });
 
-test('a region is cut off for 10 s while the publisher moves, and comes back', {
-  timeout: 120_000,
-}, async () => {
+test('a region is cut off for 10 s while the publisher moves, and comes back', async () => {
   const stream = newStream('cut-off');
   const [a, b, c] = [region(0), region(1), region(2)];
   replicator.lag = () => 200;

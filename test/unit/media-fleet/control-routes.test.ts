@@ -57,9 +57,9 @@ let clock: number;
 beforeAll(async () => {
   workers = await startWorkers();
 });
-afterAll(() => {
+afterAll(async () => {
   nodes.close();
-  workers.close();
+  await workers.close();
 });
 beforeEach(() => {
   limits = { publishers: 1, viewers: 20, cpu: 0.85 };

@@ -24,9 +24,9 @@ beforeEach(async () => {
   other = workers.pick();
   outlets = new Outlets({ hub: home.router, worker: home.media }, workers);
 });
-afterEach(() => {
+afterEach(async () => {
   outlets.close();
-  workers.close();
+  await workers.close();
 });
 
 async function tracksOn({ media, router }: Hub): Promise<Producer[]> {

@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import * as z from 'zod';
 import { type Database, STREAMS_TABLE, startDatabase } from '#local/database.ts';
@@ -72,7 +72,7 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  workers.close();
+  await workers.close();
   await Promise.all([database.close(), cascade.close()]);
 });
 
@@ -182,9 +182,13 @@ it('a stream that nobody publishes is a 409, and the pull is over', async () => 
   expect(await over).toEqual(['failed']);
 });
 
-it('a role that it has handed over it feeds nobody by; one that it had to take again it hands over again', async () => {
+it('by a role that it has handed over it feeds nobody; one that it had to take again goes with its last viewer', async () => {
   await isLive();
-  const made = pull();
+  // Somebody watches below it, to the end.
+  vi.spyOn(stream.children, 'viewers', 'get').mockReturnValue(1);
+  const leave = stream.hold();
+  const made = new Pull(stream, context, { settled: false });
+  stream.once('close', () => made.close('superseded'));
   await made.nextLeg();
   await made.handOver();
   expect(made.hasHandedOver).toBe(true);
@@ -192,9 +196,30 @@ it('a role that it has handed over it feeds nobody by; one that it had to take a
   // Nobody else is there: it takes the role to go on.
   origin.dismissChildren();
   await vi.waitFor(async () => expect(await secondary()).toMatchObject({ epoch: 2, nodeId: 'i-here' }));
-  await vi.waitFor(() => expect(made.hasHandedOver).toBe(false));
+  await attached(origin);
   await made.handOver();
+  expect(made.hasHandedOver).toBe(false);
+  expect(await secondary()).not.toHaveProperty('releasedAt');
+  leave();
+  await made.handOver();
+  expect(made.hasHandedOver).toBe(true);
   expect(await secondary()).toMatchObject({ epoch: 2, releasedAt: expect.any(Number) });
+});
+
+it('children stay until the release of the role stands, however often the node is told to hand over', async () => {
+  await isLive();
+  const made = pull();
+  await made.nextLeg();
+  const release = Promise.withResolvers<boolean>();
+  vi.spyOn(map, 'release').mockReturnValueOnce(release.promise);
+  const { generation } = stream;
+  const handed = [made.handOver(), made.handOver()];
+  await turn();
+  expect(stream.generation).toBe(generation);
+  expect(made.hasHandedOver).toBe(false);
+  release.resolve(true);
+  await Promise.all(handed);
+  expect(stream.generation).toBe(generation + 1);
 });
 
 it('an origin that its region does not know any more is a 409, and leaves no claim', async () => {

@@ -16,9 +16,9 @@ let open: Stream[];
 beforeEach(() => {
   open = [];
 });
-afterEach(() => {
+afterEach(async () => {
   for (const stream of open) stream.close('node-closing');
-  workers.close();
+  await workers.close();
 });
 
 async function start(count: number): Promise<void> {

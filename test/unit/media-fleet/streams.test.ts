@@ -58,7 +58,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   streams.close();
-  workers.close();
+  await workers.close();
   await database.close();
 });
 

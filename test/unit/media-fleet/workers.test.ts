@@ -18,9 +18,9 @@ import { openHub, silent } from './media.ts';
 
 let workers: Workers | undefined;
 
-afterEach(() => {
+afterEach(async () => {
   vi.useRealTimers();
-  workers?.close();
+  await workers?.close();
   workers = undefined;
 });
 
