@@ -193,7 +193,8 @@ export class Workers {
       this.#starting += 1;
       const failed = await this.#startOne(index).catch((error: unknown) => ({ error }));
       this.#starting -= 1;
-      if (failed === undefined) return;
+      // A start that the end has cut short is no failure.
+      if (failed === undefined || this.#over.signal.aborted) return;
       const what = 'no media worker can be started in place of the dead one';
       if (this.#running.length === 0 && this.#starting === 0) {
         log.fatal({ err: failed.error, worker: index }, what);

@@ -14,10 +14,12 @@ export async function eventually<T>(
 ): Promise<T> {
   const deadline = performance.now() + within;
   for (;;) {
-    const seen = await Promise.resolve().then(look).then(
-      (state) => ({ state }),
-      (error: unknown) => ({ error }),
-    );
+    const seen = await Promise.resolve()
+      .then(look)
+      .then(
+        (state) => ({ state }),
+        (error: unknown) => ({ error }),
+      );
     if ('state' in seen && wanted(seen.state)) return seen.state;
     if (performance.now() > deadline) {
       const [last, cause] = 'state' in seen ? [JSON.stringify(seen.state)] : [String(seen.error), seen.error];

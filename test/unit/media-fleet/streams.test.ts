@@ -59,6 +59,7 @@ beforeAll(async () => {
 afterAll(async () => {
   streams.close();
   await workers.close();
+  await background.settled(5_000);
   await database.close();
 });
 

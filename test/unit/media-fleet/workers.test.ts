@@ -13,6 +13,7 @@ import { observer } from 'mediasoup';
 import type { Worker } from 'mediasoup/types';
 import { pino } from 'pino';
 import { afterEach, expect, it, onTestFinished, vi } from 'vitest';
+import { ownChildren } from '#media-fleet/process-stat.ts';
 import { type MediaWorker, Workers, type WorkersOptions } from '#media-fleet/workers.ts';
 import { openHub, silent } from './media.ts';
 
@@ -407,6 +408,20 @@ it('a closed node’s workers are gone, and no other comes', async () => {
   one.close();
   await ended;
   expect(() => one.pick()).toThrow('no media worker is running');
+});
+
+it('a replacement that is starting ends with its node, which is not told of a failure', async () => {
+  const told = vi.spyOn(process, 'kill');
+  onTestFinished(() => told.mockRestore());
+  const one = await start();
+  const { worker } = one.pick();
+  const died = once(worker, 'died');
+  process.kill(worker.pid, 'SIGKILL');
+  await died;
+  const begun = ownChildren();
+  await one.close();
+  await vi.waitFor(() => expect(begun.filter((pid) => ownChildren().includes(pid))).toEqual([]));
+  expect(told).not.toHaveBeenCalledWith(process.pid, 'SIGINT');
 });
 
 it('a worker that stands still ends with its node, too', async () => {
