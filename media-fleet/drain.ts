@@ -12,7 +12,7 @@ const LOOK = 500;
 const TELLING = 0.5;
 
 export interface DrainOptions {
-  streams: Pick<Streams, 'handOver' | 'isEmpty' | 'load'> & {
+  streams: Pick<Streams, 'handOver' | 'handOverUnneeded' | 'isEmpty' | 'load'> & {
     viewers: readonly { events: Pick<ViewerEvents, 'reconnect'> }[];
   };
   /** The region's own API: where its viewers are sent, for another node to take them. */
@@ -29,10 +29,10 @@ export async function drain({ streams, api, deadline, signal, log }: DrainOption
   if (deadline === 0 || signal.aborted) return streams.isEmpty;
   const until = performance.now() + deadline;
   log.info({ ...streams.load, deadline }, 'draining');
+  streams.handOver();
   const told = new Set<object>();
   for (;;) {
-    // Again and again: a node whose viewers nobody else could feed has taken a role since.
-    streams.handOver();
+    streams.handOverUnneeded();
     if (streams.isEmpty) {
       log.info('drained');
       return true;

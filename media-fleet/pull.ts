@@ -80,7 +80,6 @@ export class Pull extends EventEmitter<{ end: [PullEnd] }> {
   #settled: boolean;
   /** True while nobody publishes the stream, as far as the last look at the map could tell. */
   #orphaned = false;
-  #handingOver: Promise<void> | undefined;
   #handedOver = false;
   #ended = false;
 
@@ -153,23 +152,19 @@ export class Pull extends EventEmitter<{ end: [PullEnd] }> {
 
   /**
    * The node is to be emptied: the children look for another parent, and where this node is the secondary origin one of
-   * them, or the next that joins, claims the role. Its leg takes ours' place; then this node pulls from there. Called again
-   * it gives up a role that it had to take meanwhile, when the last of its own viewers has gone.
+   * them, or the next that joins, claims the role. Its leg takes ours' place; then this node pulls from there.
    */
   async handOver(): Promise<void> {
-    if (this.#handedOver && (this.#claim === undefined || this.#stream.isWantedHere)) return;
-    this.#handingOver ??= this.#giveUp().finally(() => {
-      this.#handingOver = undefined;
-    });
-    await this.#handingOver;
-  }
-
-  async #giveUp(): Promise<void> {
     // First: a child that looks before the release stands would be led here again.
     await this.#release();
     if (this.#ended) return;
     this.#handedOver = true;
     this.#stream.dismissChildren();
+  }
+
+  /** As {@link handOver}: a role that this node had to take since, once none of its own viewers needs it. */
+  async handOverUnneeded(): Promise<void> {
+    if (this.#claim !== undefined && !this.#stream.isWantedHere) await this.handOver();
   }
 
   /**

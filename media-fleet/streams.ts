@@ -239,6 +239,11 @@ export class Streams {
     for (const { pull } of this.#open.values()) void pull?.handOver();
   }
 
+  /** Gives up those that it had to take since, when none of its viewers needs them any more. */
+  handOverUnneeded(): void {
+    for (const { pull } of this.#open.values()) void pull?.handOverUnneeded();
+  }
+
   /** What this node has of one stream, or of all; a stream that waits for its publisher included. */
   reports(name?: string): Promise<StreamReport[]> {
     const entries = [...this.#open.values()].filter(

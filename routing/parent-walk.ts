@@ -33,11 +33,14 @@ export async function askParents(
     if (answer.result !== 'elsewhere') return answer;
     const named = nodes.filter(({ nodeId }) => answer.nodeIds.includes(nodeId) && !known.has(nodeId));
     for (const { nodeId } of named) known.add(nodeId);
-    // Those below before those beside.
-    next.push(...shuffled(named));
+    // Those below before those beside, and last of them those that are to end: one that feeds others cannot.
+    const [serving, ending] = [named.filter(serves), named.filter((one) => !serves(one))];
+    next.push(...shuffled(ending), ...shuffled(serving));
   }
   throw noRoom(first);
 }
+
+const serves = ({ state }: NodeRecord): boolean => state === 'SERVING';
 
 const noRoom = ({ region }: NodeRecord): Problem =>
   unavailable('no-room', `no node of ${region} that has the stream can feed another child now`);

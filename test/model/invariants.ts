@@ -93,7 +93,7 @@ function checkRegion(world: World, state: State, region: string, originRegion: s
 }
 
 function checkNode(world: World, state: State, index: number, origin: number | undefined): void {
-  const { alive, viewers, source, children, pull, releases } = nodeAt(state, index);
+  const { alive, viewers, drain, source, children, pull, claim, releases } = nodeAt(state, index);
   const { nodeId } = world.spec(index);
   if (releases.length > 0) violation(`${nodeId} never releases`);
   if (!alive) return;
@@ -105,6 +105,8 @@ function checkNode(world: World, state: State, index: number, origin: number | u
     violation(`${nodeId} is fed by a publisher that is not active`);
   if (!isWanted(state, index) && (leg || pull)) violation(`${nodeId} pulls for nobody`);
   if (origin === undefined) return;
+  // Its viewers have been sent away by now.
+  if (drain !== 'serving' && claim) violation(`${nodeId} is to end and keeps its region's role`);
   const wanted = viewers || children.length > 0;
   if (wanted && chainOf(state, index).at(-1) !== origin)
     violation(`${nodeId} is watched and not fed by the active origin`);

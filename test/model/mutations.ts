@@ -135,6 +135,14 @@ export const mutations: Record<string, { rules: Partial<Rules>; shownBy: string 
     rules: { closedPullDismisses: false },
     shownBy: 'the active one of a node’s two publishers leaves, and the next is elsewhere',
   },
+  'a node that has handed its role over feeds whom the old claim led to it': {
+    rules: { handedOverRefuses: false },
+    shownBy: 'a secondary origin drains while another edge comes',
+  },
+  'a draining node keeps a role that it had to take': {
+    rules: { drainGivesUpUnneeded: false },
+    shownBy: 'two edges drain, and the second has an edge below it',
+  },
   'an origin that takes its claim back forgets that it feeds its node': {
     rules: { forgetsThatItFeeds: true },
     shownBy: 'a living origin is taken for dead, with another at hand',

@@ -26,7 +26,7 @@ export class Quiet {
   /** @throws Violation */
   check(from: State): void {
     const passed: string[] = [];
-    let state = this.#replaceTheDead(from);
+    let state = this.#emptyTheDraining(this.#replaceTheDead(from));
     let key = this.#keys.of(state);
     for (;;) {
       if (this.#good.has(key)) break;
@@ -81,6 +81,14 @@ export class Quiet {
       }
     }
     return state;
+  }
+
+  #emptyTheDraining(from: State): State {
+    return from.nodes.reduce(
+      (state, { alive, drain }, index) =>
+        alive && drain !== 'serving' ? this.#world.sendAway(state, index) : state,
+      from,
+    );
   }
 
   /** A region that has lost all its nodes gets one: its Auto Scaling Group sees to it. */

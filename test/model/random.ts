@@ -25,6 +25,7 @@ const setup: fc.Arbitrary<Setup> = fc.record({
   inTurn: fc.boolean(),
   watching: fc.subarray(all),
   mayCrash: fc.constant(all),
+  mayDrain: fc.constant(all),
   mayJoin: fc.constant(all),
   budget: fc.record({
     crash: fc.nat({ max: 4 }),
@@ -35,6 +36,7 @@ const setup: fc.Arbitrary<Setup> = fc.record({
     unpublish: fc.nat({ max: 2 }),
     join: fc.nat({ max: 6 }),
     leave: fc.nat({ max: 6 }),
+    drain: fc.nat({ max: 3 }),
     notice: fc.nat({ max: 3 }),
   }),
   // An origin has room for each other region, and one child of its own that others can be sent to.

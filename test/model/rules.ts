@@ -48,14 +48,22 @@ export const realRules = {
    */
   closedPullDismisses: true,
 
+  /** streams.ts: whether a node that crosses by a role that it has handed over refuses whom its old claim leads to it. */
+  handedOverRefuses: true,
+
+  /** drain.ts: whether a role that a draining node had to take goes with the last of its own viewers. */
+  drainGivesUpUnneeded: true,
+
   /** origin-role.ts: whether an origin whose claim is gone forgets that it feeds its node. */
   forgetsThatItFeeds: false,
 
   /**
    * pull.ts: what a secondary origin looks for now and then, to leave a leg that is not its own any more. Its parent may
-   * not know: the leg of the newer claim can be another parent's, or never come.
+   * not know: the leg of the newer claim can be another parent's, or never come. Who has given the role up, to drain, goes
+   * on until another has it.
    */
-  leavesCrossing: (step: CascadePlan['step']): boolean => step === 'pull' || step === 'claim',
+  leavesCrossing: (step: CascadePlan['step'], hasClaim: boolean): boolean =>
+    step === 'pull' || (step === 'claim' && hasClaim),
 
   /** streams.ts: whether a publisher that another of its node replaces is a standby at once, not at its next check. */
   standsOthersDown: true,

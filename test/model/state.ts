@@ -53,6 +53,8 @@ export interface Node {
   /** Counts its starts: the incarnation. */
   readonly life: number;
   readonly viewers: boolean;
+  /** `handing-over` until the release of its role stands in its region's replica. */
+  readonly drain: 'serving' | 'handing-over' | 'handed-over';
   readonly source: Source | null;
   readonly generation: number;
   readonly children: readonly Child[];
@@ -88,6 +90,7 @@ export interface Budget {
   readonly unpublish: number;
   readonly join: number;
   readonly leave: number;
+  readonly drain: number;
   /** A node is told of a new origin before its parent acts on it. */
   readonly notice: number;
 }
@@ -123,8 +126,9 @@ export interface Setup {
   readonly inTurn: boolean;
   /** The nodes with viewers at first. */
   readonly watching: readonly number[];
-  /** The nodes that may crash, or be joined and left. */
+  /** The nodes that may crash, be emptied, or be joined and left. */
   readonly mayCrash: readonly number[];
+  readonly mayDrain: readonly number[];
   readonly mayJoin: readonly number[];
   readonly budget: Budget;
   readonly maxChildren: number;
@@ -139,6 +143,7 @@ export const NO_BUDGET: Budget = {
   unpublish: 0,
   join: 0,
   leave: 0,
+  drain: 0,
   notice: 0,
 };
 
@@ -146,6 +151,7 @@ export const BORN: Node = {
   alive: true,
   life: 1,
   viewers: false,
+  drain: 'serving',
   source: null,
   generation: 0,
   children: [],

@@ -1,8 +1,8 @@
 // One stream in a few regions: every step that a node, a publisher, a viewer, the map or a fault can take next.
 //
-// Left out: media, time (a step is taken at any time, or late), drains, the publisher's grace before all have left, and
-// caches: readers read their region's replica. A node knows at once which nodes of its region live, but for the faults
-// `suspect` and `misjudge`. Viewers stay for as long as their node.
+// Left out: media, time (a step is taken at any time, or late), the publisher's grace before all have left, and caches:
+// readers read their region's replica. A node knows at once which nodes of its region live, but for the faults `suspect`
+// and `misjudge`. Viewers stay for as long as their node, and leave one that drains late or when all comes to rest.
 
 import type { CascadePlan } from '#routing/cascade-plan.ts';
 import {
@@ -93,7 +93,7 @@ export class World {
 
   /** What people and faults do: each may also never happen. */
   *events(state: State): Actions {
-    const { nodes, publishing, mayCrash, mayJoin } = this.setup;
+    const { nodes, publishing, mayCrash, mayDrain, mayJoin } = this.setup;
     for (const [index, attempt] of publishing.entries()) yield* this.#publisherEvents(state, index, attempt);
     for (const [index] of nodes.entries()) yield* this.#nodeEvents(state, index);
     for (const index of mayCrash) {
@@ -101,9 +101,14 @@ export class World {
       if (node.alive) yield* this.#spend(state, 'crash', this.#at(index), () => this.crash(state, index));
       else yield* this.#spend(state, 'restart', this.#at(index), () => this.restart(state, index));
     }
+    for (const index of mayDrain) {
+      const { alive, drain } = nodeAt(state, index);
+      if (alive && drain === 'serving')
+        yield* this.#spend(state, 'drain', this.#at(index), () => this.#handOver(state, index));
+    }
     for (const index of mayJoin) {
-      const { alive, viewers } = nodeAt(state, index);
-      if (alive && !viewers)
+      const { alive, viewers, drain } = nodeAt(state, index);
+      if (alive && !viewers && drain === 'serving')
         yield* this.#spend(state, 'join', this.#at(index), () => this.join(state, index));
       if (viewers) yield* this.#spend(state, 'leave', this.#at(index), () => this.leave(state, index));
     }
@@ -131,6 +136,18 @@ export class World {
 
   leave(state: State, index: number): State {
     return withNode(state, index, { viewers: false });
+  }
+
+  /** A drain's time is up: its viewers go to another node of their region that serves, where there is one. */
+  sendAway(state: State, index: number): State {
+    const { viewers } = nodeAt(state, index);
+    const { region } = this.spec(index);
+    const next = this.setup.nodes.findIndex((spec, at) => {
+      const { alive, drain } = nodeAt(state, at);
+      return spec.region === region && alive && drain === 'serving';
+    });
+    const after = this.leave(state, index);
+    return viewers && next >= 0 && !nodeAt(after, next).viewers ? this.join(after, next) : after;
   }
 
   /** The publisher's session ends, by whatever it is. */
@@ -348,14 +365,31 @@ export class World {
     if (
       source?.kind === 'leg' &&
       source.crossing &&
-      this.rules.leavesCrossing(this.plan(state, index).step)
+      this.rules.leavesCrossing(this.plan(state, index).step, node.claim !== null)
     ) {
       const next = withNode(state, index, { source: null, pull: LOOK });
       yield { name: `${name} sees that it is not secondary origin`, next };
     }
+    yield* this.#drainSteps(state, index, node);
     yield* this.#pullSteps(state, index, node);
     if (node.pull !== null && !isWanted(state, index))
       yield { name: `${name} is unused`, next: this.#closePull(this.#dismiss(state, index), index) };
+  }
+
+  *#drainSteps(state: State, index: number, { drain, pull, claim, viewers, releases }: Node): Actions {
+    const name = this.spec(index).nodeId;
+    if (drain === 'handing-over' && !releases.some((released) => !('priority' in released))) {
+      const after = withNode(state, index, { drain: 'handed-over' });
+      const { generation } = nodeAt(state, index);
+      const next = pull === null ? after : withNode(after, index, { generation: generation + 1 });
+      yield { name: `${name} has handed over`, next };
+    }
+    if (drain === 'handed-over' && claim !== null && !viewers && this.rules.drainGivesUpUnneeded)
+      yield { name: `${name} gives up what it took`, next: this.#handOver(state, index) };
+  }
+
+  #handOver(state: State, index: number): State {
+    return withNode(this.#releaseRegion(state, index), index, { drain: 'handing-over' });
   }
 
   *#pullSteps(state: State, index: number, { pull, generation }: Node): Actions {
@@ -437,6 +471,14 @@ export class World {
     const here = this.spec(asked.node);
     if (parent.source === null) return [this.#disown(refused, asked.node)];
     if (this.rules.closesLoop(self.nodeId, here.nodeId, parent.source.path)) return [refused];
+    const hasHandedOver = parent.drain === 'handed-over' && parent.claim === null;
+    if (
+      hasHandedOver &&
+      parent.source.kind === 'leg' &&
+      parent.source.crossing &&
+      this.rules.handedOverRefuses
+    )
+      return [refused];
     const order = parent.requests + 1;
     const mine = this.#askedLeg(index, asked.epoch, order);
     const all = parent.children.map((child) => ({

@@ -197,23 +197,23 @@ it('by a role that it has handed over it feeds nobody; one that it had to take a
   origin.dismissChildren();
   await vi.waitFor(async () => expect(await secondary()).toMatchObject({ epoch: 2, nodeId: 'i-here' }));
   await attached(origin);
-  await made.handOver();
+  await made.handOverUnneeded();
   expect(made.hasHandedOver).toBe(false);
   expect(await secondary()).not.toHaveProperty('releasedAt');
   leave();
-  await made.handOver();
+  await made.handOverUnneeded();
   expect(made.hasHandedOver).toBe(true);
   expect(await secondary()).toMatchObject({ epoch: 2, releasedAt: expect.any(Number) });
 });
 
-it('children stay until the release of the role stands, however often the node is told to hand over', async () => {
+it('children stay until the release of the role stands, however often the node looks meanwhile', async () => {
   await isLive();
   const made = pull();
   await made.nextLeg();
   const release = Promise.withResolvers<boolean>();
   vi.spyOn(map, 'release').mockReturnValueOnce(release.promise);
   const { generation } = stream;
-  const handed = [made.handOver(), made.handOver()];
+  const handed = [made.handOver(), made.handOverUnneeded()];
   await turn();
   expect(stream.generation).toBe(generation);
   expect(made.hasHandedOver).toBe(false);

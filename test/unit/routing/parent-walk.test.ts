@@ -11,9 +11,11 @@ const elsewhere = (...nodeIds: string[]): LegAnswer => ({ v: 1, result: 'elsewhe
 const notHere = new Problem(410, 'stream-not-here', 'not here');
 const full = new Problem(503, 'no-room', 'full');
 
-/** Asks `root`, whose tree answers so. @returns the outcome and who was asked. */
-async function walk(tree: Record<string, LegAnswer | Error>) {
-  const nodes = Object.keys(tree).map((nodeId) => nodeRecord({ nodeId }));
+/** Asks `root`, whose tree answers so. @param ending nodes that drain. @returns the outcome and who was asked. */
+async function walk(tree: Record<string, LegAnswer | Error>, ending: readonly string[] = []) {
+  const nodes = Object.keys(tree).map((nodeId) =>
+    nodeRecord({ nodeId, state: ending.includes(nodeId) ? 'DRAINING' : 'SERVING' }),
+  );
   const asked: string[] = [];
   const [root] = nodes;
   if (!root) throw new Error('an empty tree');
@@ -41,6 +43,14 @@ it('one that is named and lost the stream, or is full, is passed over', async ()
   });
   expect(outcome).toEqual(stale);
   expect(asked[0]).toBe('root');
+});
+
+it('those that are to end are asked last', async () => {
+  const named = ['a', 'b', 'c', 'd'];
+  const tree = Object.fromEntries(named.map((nodeId) => [nodeId, full]));
+  const { asked } = await walk({ root: elsewhere(...named), ...tree }, ['a', 'd']);
+  expect(asked.slice(1, 3).toSorted()).toEqual(['b', 'c']);
+  expect(asked).toHaveLength(5);
 });
 
 it('what the first says counts', async () => {
