@@ -1,8 +1,9 @@
 // What viewers miss when something dies, freezes, is cut off or moves: the chaos run, by kind of event.
 
 import { parseArgs } from 'node:util';
+import { minutesFrom, seedFrom } from '#chaos/options.ts';
 import { notes, rows } from '#chaos/report.ts';
-import { MOST_MINUTES, MOST_SEED, runChaos } from '#chaos/run.ts';
+import { runChaos } from '#chaos/run.ts';
 import { stopSignal } from '#local/program.ts';
 import type { BenchResult } from './result.ts';
 
@@ -16,12 +17,7 @@ export function prepare(args: string[]): () => Promise<BenchResult> {
     args,
     options: { minutes: { type: 'string', default: '10' }, seed: { type: 'string', default: '1' } },
   });
-  const [minutes, seed] = [Number(values.minutes), Number(values.seed)];
-  if (
-    !(minutes > 0 && minutes <= MOST_MINUTES) ||
-    !(Number.isInteger(seed) && seed >= 0 && seed <= MOST_SEED)
-  )
-    throw new Error(`wrong options: ${args.join(' ')}`);
+  const [minutes, seed] = [minutesFrom(values.minutes), seedFrom(values.seed)];
   return () => run(minutes, seed);
 }
 

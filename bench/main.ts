@@ -85,7 +85,7 @@ async function main(): Promise<number> {
   try {
     run = prepared(benchmark);
   } catch (error) {
-    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${options.trimEnd()}`);
+    throw new Error(`${why(error)}\n${options.trimEnd()}`);
   }
   const [load = 0] = loadavg();
   const cores = cpus().length;

@@ -2,6 +2,7 @@
 
 import { readFile, writeFile } from 'node:fs/promises';
 import * as z from 'zod';
+import { why } from '#local/program.ts';
 import { type Bar, barChart } from './bars.ts';
 
 const cell = z.union([z.string(), z.number()]);
@@ -60,8 +61,8 @@ async function resultOf(bench: string): Promise<Written> {
   try {
     return written.parse(JSON.parse(text));
   } catch (error) {
-    const why = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
-    throw new Error(`bench/results/${bench}.json is no result: ${why}`);
+    const fault = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
+    throw new Error(`bench/results/${bench}.json is no result: ${fault}`);
   }
 }
 
@@ -94,7 +95,7 @@ function figure(value: Row[string] | undefined, what: string): Omit<Bar, 'label'
 try {
   await writePage();
 } catch (error) {
-  process.stderr.write(`bench:page: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`bench:page: ${why(error)}\n`);
   process.exitCode = 1;
 }
 

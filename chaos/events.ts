@@ -1,7 +1,7 @@
 // The kinds of events: what each hits, how it is mended, and what the claims must show of it.
 
-import { readFile } from 'node:fs/promises';
 import type { DatabaseState } from '#local/database-front.ts';
+import { childrenOf } from '#media-fleet/process-stat.ts';
 import { activeOrigin, regionClaimOf, type StreamClaims } from '#routing/claims.ts';
 import { crossings, type Tree } from '#test/cascade-tree.ts';
 import type { Seat } from './audiences.ts';
@@ -146,7 +146,7 @@ export const KINDS = {
     const node = scene.random.pick(nodesIn(trees));
     if (!node) return undefined;
     const { nodeId } = node;
-    const [worker] = await childrenOf(scene.node(nodeId).child.process.pid);
+    const [worker] = childrenOf(scene.node(nodeId).child.process.pid);
     if (worker === undefined) return undefined;
     return {
       target: `the worker of ${nodeId}`,
@@ -282,10 +282,4 @@ function signalGroup(pid: number | undefined, signal: 'SIGSTOP' | 'SIGCONT'): vo
   } catch {
     // It ended meanwhile.
   }
-}
-
-/** A process's own children (Linux). */
-async function childrenOf(pid: number | undefined): Promise<number[]> {
-  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
-  return text.split(' ').filter(Boolean).map(Number);
 }

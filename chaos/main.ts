@@ -4,9 +4,10 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { stopSignal, thisMachine, why } from '#local/program.ts';
 import { isKind, KIND_NAMES, type KindName } from './events.ts';
+import { minutesFrom, seedFrom } from './options.ts';
 import { plot, TARGET } from './plot.ts';
 import { isWell, notes, rows } from './report.ts';
-import { MOST_MINUTES, MOST_SEED, runChaos } from './run.ts';
+import { runChaos } from './run.ts';
 
 const USAGE = `npm run chaos -- [options]
   --minutes N        how long events go on (10); a fraction is allowed
@@ -40,12 +41,8 @@ async function main(): Promise<number> {
     process.stdout.write(USAGE);
     return 0;
   }
-  const minutes = Number(values.minutes);
-  if (!(minutes > 0 && minutes <= MOST_MINUTES))
-    throw new Error(`--minutes ${values.minutes}: a number above 0, at most ${MOST_MINUTES}`);
-  const seed = Number(values.seed);
-  if (!/^\d+$/.test(values.seed) || seed > MOST_SEED)
-    throw new Error(`--seed ${values.seed}: a whole number from 0 to ${MOST_SEED}`);
+  const minutes = minutesFrom(values.minutes);
+  const seed = seedFrom(values.seed);
   const only = (values.only ?? '').split(',').filter(Boolean).map(kindFrom);
 
   const machine = thisMachine();

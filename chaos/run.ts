@@ -68,11 +68,6 @@ export interface ChaosResult {
   broken: string[];
 }
 
-/** A day. */
-export const MOST_MINUTES = 1_440;
-/** 31 bits. */
-export const MOST_SEED = 0x7fff_ffff;
-
 /** ms for the world to be quiet: an encoder's return, ICE consent of those who left (10 s), an unused stream's end. */
 const QUIET = 45_000;
 /** ms for everything to be gone after the last has left: ICE consent, and the unused timeout. */

@@ -21,12 +21,11 @@ export async function processStat(pid: number): Promise<ProcessStat | undefined>
   return fields && { parent: Number(fields[1]), cpu: (Number(fields[11]) + Number(fields[12])) * TICK };
 }
 
-/** Process ids of those that this process has begun and that have not ended, at this moment; none where this is not Linux. */
-export function ownChildren(): number[] {
+/** Process ids of those that a Node.js process has begun and that have not ended, at this moment; none where that cannot be read. */
+export function childrenOf(pid: number | undefined): number[] {
   try {
     // Node begins processes on its main thread, whose id is the process's.
-    const children = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8');
-    return children.split(' ').filter(Boolean).map(Number);
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
   } catch {
     return [];
   }

@@ -15,7 +15,7 @@ import type {
 } from 'mediasoup/types';
 import type { Logger } from 'pino';
 import { unavailable } from '#routing/problem.ts';
-import { cpuTime, ownChildren } from './process-stat.ts';
+import { childrenOf, cpuTime } from './process-stat.ts';
 
 export interface WorkersOptions {
   count: number;
@@ -370,10 +370,10 @@ export class Workers {
 
 /** @param signal ends the start, and what it has begun. */
 async function startWorker(signal: AbortSignal): Promise<Worker> {
-  const before = new Set(ownChildren());
+  const before = new Set(childrenOf(process.pid));
   const starting = withoutSignals(() => createWorker({ logLevel: 'warn' }));
   // mediasoup begins the process at once, and names it only when it runs.
-  const begun = ownChildren().filter((pid) => !before.has(pid));
+  const begun = childrenOf(process.pid).filter((pid) => !before.has(pid));
   const giveUp = () => begun.forEach(kill);
   signal.addEventListener('abort', giveUp, { once: true });
   const worker = await within(START_WITHIN, starting).finally(() =>

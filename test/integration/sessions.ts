@@ -42,18 +42,22 @@ export function useSessions({ publishToken, tree }: SessionsOptions) {
       return publisher;
     },
     watch,
-    /**
-     * At least so many viewers on each of two edges. The first come at once, so that both edges ask for the stream before
-     * either has it; which edge a viewer gets is left to chance.
-     */
-    watchOnTwo: async (stream: string, region: { api: string }, each: number) => {
-      const viewers = await Promise.all(Array.from({ length: 2 * each }, () => watch(stream, region)));
-      const edges = () => [...Map.groupBy(viewers, ({ session }) => session.node).values()];
-      while (edges().filter(({ length }) => length >= each).length < 2) {
-        if (viewers.length >= MOST) throw new Error(`${MOST} viewers, and no second edge has ${each}`);
-        viewers.push(await watch(stream, region));
-      }
-      return viewers;
-    },
+    /** As {@link onTwo}. */
+    watchOnTwo: (stream: string, region: { api: string }, each: number) =>
+      onTwo(() => watch(stream, region), each),
   };
+}
+
+/**
+ * At least so many viewers on each of two edges. The first come at once, so that both edges ask for the stream before
+ * either has it; which edge a viewer gets is left to chance.
+ */
+export async function onTwo(join: () => Promise<Viewer>, each: number): Promise<Viewer[]> {
+  const viewers = await Promise.all(Array.from({ length: 2 * each }, join));
+  const edges = () => [...Map.groupBy(viewers, ({ session }) => session.node).values()];
+  while (edges().filter(({ length }) => length >= each).length < 2) {
+    if (viewers.length >= MOST) throw new Error(`${MOST} viewers, and no second edge has ${each}`);
+    viewers.push(await join());
+  }
+  return viewers;
 }

@@ -1,13 +1,16 @@
 // Streams of several nodes on one real worker, fed by a publisher's tracks or by each other, for tests of legs.
 
+import { json } from 'node:stream/consumers';
 import { Leg } from '#media-fleet/leg.ts';
 import { publish } from '#media-fleet/publication.ts';
 import { readOffer } from '#media-fleet/sdp/offer.ts';
 import type { Self, Source } from '#media-fleet/source.ts';
 import { Stream } from '#media-fleet/stream.ts';
 import type { Workers } from '#media-fleet/workers.ts';
-import type { LegAnswer, LegRequest } from '#routing/node-messages.ts';
+import { cascadeRequest, type LegAnswer, type LegRequest } from '#routing/node-messages.ts';
+import { Problem } from '#routing/problem.ts';
 import { timingFrom } from '#routing/timing.ts';
+import { startServer } from '#test/unit/routing/http-server.ts';
 import { silent } from './media.ts';
 import { plainOffer } from './sdp/offers.ts';
 
@@ -88,3 +91,15 @@ export async function refusalOf(
   const outcome = await asked;
   return 'refused' in outcome ? outcome.refused : undefined;
 }
+
+/** Answers another region's `/cascade`: its nodes are asked for legs alone. @param origin asked with each request. */
+export const startCascade = (origin: () => Stream) =>
+  startServer(async (request, response) => {
+    const asked = cascadeRequest.parse(await json(request));
+    if (asked.ask !== 'leg') return;
+    try {
+      response.end(JSON.stringify(await origin().children.feed(asked.leg)));
+    } catch (error) {
+      response.writeHead(error instanceof Problem ? error.status : 500).end(JSON.stringify(error));
+    }
+  });

@@ -17,7 +17,7 @@ import type { Workers } from '#media-fleet/workers.ts';
 import { isHeld } from '#routing/claims.ts';
 import { DynamoStreamMap } from '#routing/dynamo-stream-map.ts';
 import { NodeClient } from '#routing/node-client.ts';
-import { cascadeRequest, type LegAnswer, type LegRequest, legRequest } from '#routing/node-messages.ts';
+import { type LegAnswer, type LegRequest, legRequest } from '#routing/node-messages.ts';
 import type { NodeRecord } from '#routing/node-record.ts';
 import { Problem, unavailable } from '#routing/problem.ts';
 import { RegionClient } from '#routing/region-client.ts';
@@ -25,7 +25,7 @@ import { RouteCache } from '#routing/route-cache.ts';
 import { timingFrom } from '#routing/timing.ts';
 import { startServer } from '#test/unit/routing/http-server.ts';
 import { nodeRecord, originClaim, regionClaim } from '#test/unit/routing/samples.ts';
-import { feedByPublisher, openStream, selfOf } from './legs.ts';
+import { feedByPublisher, openStream, selfOf, startCascade } from './legs.ts';
 import { silent, startWorkers } from './media.ts';
 import { plainOffer } from './sdp/offers.ts';
 
@@ -59,17 +59,7 @@ beforeAll(async () => {
     makeCertificate('i-parent'),
   ]);
   map = new DynamoStreamMap(database.documents, STREAMS_TABLE);
-  cascade = await startServer(async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(Buffer.from(chunk));
-    const asked = cascadeRequest.parse(JSON.parse(Buffer.concat(chunks).toString()));
-    if (asked.ask !== 'leg') return;
-    try {
-      response.end(JSON.stringify(await origin.children.feed(asked.leg)));
-    } catch (error) {
-      response.writeHead(error instanceof Problem ? error.status : 500).end(JSON.stringify(error));
-    }
-  });
+  cascade = await startCascade(() => origin);
 });
 afterAll(async () => {
   await workers.close();

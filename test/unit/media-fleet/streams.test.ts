@@ -2,7 +2,6 @@
 
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { json } from 'node:stream/consumers';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 import { type Database, STREAMS_TABLE, startDatabase } from '#local/database.ts';
@@ -16,12 +15,11 @@ import type { Workers } from '#media-fleet/workers.ts';
 import { isHeld, type OriginClaim } from '#routing/claims.ts';
 import { DynamoStreamMap } from '#routing/dynamo-stream-map.ts';
 import { NodeClient } from '#routing/node-client.ts';
-import { cascadeRequest, type LegRequest, type WhipRequest } from '#routing/node-messages.ts';
+import type { LegRequest, WhipRequest } from '#routing/node-messages.ts';
 import { RegionClient } from '#routing/region-client.ts';
 import { RouteCache } from '#routing/route-cache.ts';
-import { startServer } from '#test/unit/routing/http-server.ts';
 import { originClaim, regionClaim } from '#test/unit/routing/samples.ts';
-import { feedByPublisher, openStream, selfOf, timing } from './legs.ts';
+import { feedByPublisher, openStream, selfOf, startCascade, timing } from './legs.ts';
 import { silent, startWorkers } from './media.ts';
 import { plainOffer } from './sdp/offers.ts';
 
@@ -259,10 +257,7 @@ it('a secondary origin that has handed over feeds nobody whom its old claim led 
   await feedByPublisher(workers, origin);
   const stream = origin.name;
   await map.claimOrigin(originClaim({ stream, ...origin.self }), undefined);
-  const cascade = await startServer(async (asked, response) => {
-    const leg = cascadeRequest.parse(await json(asked));
-    response.end(JSON.stringify(leg.ask === 'leg' ? await origin.children.feed(leg.leg) : {}));
-  });
+  const cascade = await startCascade(() => origin);
   const regions = [{ id: there, api: cascade.url }];
   const here = new Streams({
     ...options,

@@ -13,7 +13,7 @@ import { observer } from 'mediasoup';
 import type { Worker } from 'mediasoup/types';
 import { pino } from 'pino';
 import { afterEach, expect, it, onTestFinished, vi } from 'vitest';
-import { ownChildren } from '#media-fleet/process-stat.ts';
+import { childrenOf } from '#media-fleet/process-stat.ts';
 import { type MediaWorker, Workers, type WorkersOptions } from '#media-fleet/workers.ts';
 import { openHub, silent } from './media.ts';
 
@@ -418,9 +418,9 @@ it('a replacement that is starting ends with its node, which is not told of a fa
   const died = once(worker, 'died');
   process.kill(worker.pid, 'SIGKILL');
   await died;
-  const begun = ownChildren();
+  const begun = childrenOf(process.pid);
   await one.close();
-  await vi.waitFor(() => expect(begun.filter((pid) => ownChildren().includes(pid))).toEqual([]));
+  await vi.waitFor(() => expect(begun.filter((pid) => childrenOf(process.pid).includes(pid))).toEqual([]));
   expect(told).not.toHaveBeenCalledWith(process.pid, 'SIGINT');
 });
 
